@@ -1,0 +1,137 @@
+# The tree is the data flow (README.md); this file makes its walls physical: each layer is an archive that compiles with only the
+# include directories it may see, and links only the archives below it.
+#
+#   make demo    install what is missing, build, run the cross-account demo
+#   make test    the same build, then all tests (unit, contract, cases, e2e, crash, sanitizers, corpora)
+#   make help    everything else
+
+SHELL := /bin/bash
+BUILD ?= build
+CC ?= gcc
+MODE ?= release
+
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Werror
+HARD := -fstack-protector-strong -fPIE -fno-strict-aliasing
+OPT_release := -O2 -D_FORTIFY_SOURCE=2 -g
+OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+OPT := $(OPT_$(MODE))
+OUT := $(BUILD)/$(MODE)
+CFLAGS_ALL := -std=c17 -D_GNU_SOURCE -pthread $(WARN) $(HARD) $(OPT) $(CFLAGS)
+LDFLAGS_ALL := -pie -pthread -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT)) $(LDFLAGS)
+
+# ---- layers: sources, what they may see (-iquote), what they stand on (archives, in link order), system libraries -------------
+LAYERS := base model rules policy store targets libbus flow api gate busctl
+
+SRC_base    := $(wildcard bus/base/*.c)
+SRC_model   := $(wildcard bus/api/model/*.c) $(wildcard targets/*/model.c)
+SRC_rules   := $(wildcard rules/*.c)
+SRC_policy  := $(wildcard policy/*.c)
+SRC_store   := $(wildcard bus/store/*.c)
+SRC_targets := $(wildcard targets/*.c) $(filter-out %/model.c,$(wildcard targets/*/*.c))
+SRC_libbus  := $(wildcard bus/libbus/*.c)
+SRC_flow    := $(wildcard bus/flow/*.c)
+SRC_api     := $(wildcard bus/api/*.c)
+SRC_gate    := $(wildcard bus/gate/*.c)
+SRC_busctl  := $(filter-out %/main.c,$(wildcard bus/busctl/*.c))
+
+SEES_base    := bus/base
+SEES_model   := bus/api/model targets bus/base
+SEES_rules   := rules bus/base
+SEES_policy  := policy bus/base
+SEES_store   := bus/store bus/base
+SEES_targets := targets bus/store bus/base
+SEES_libbus  := bus/libbus bus/base
+SEES_flow    := bus/flow rules policy bus/store targets bus/base
+SEES_api     := bus/api bus/api/model $(SEES_flow)
+SEES_gate    := bus/gate bus/api bus/libbus bus/base
+SEES_busctl  := bus/busctl bus/libbus bus/api/model targets rules bus/base
+
+ON_base    := base
+ON_model   := model base
+ON_rules   := rules base
+ON_policy  := policy base
+ON_store   := store base
+ON_targets := targets model store base
+ON_libbus  := libbus base
+ON_flow    := flow targets model store policy rules base
+ON_api     := api flow targets model store policy rules base
+ON_gate    := gate api flow targets model store policy rules libbus base
+ON_busctl  := busctl libbus model rules base
+
+# Archives that stand on a library of the system, and the flags they need.
+SYS_base := -ljansson -lcrypto -lm
+SYS_rules := -lyaml -lm
+SYS_store := -lsqlite3
+SYS_targets := -lcurl
+SYS_libbus := -lnng
+SYS_gate := -lnng
+
+lib = $(OUT)/lib/lib$(1)_.a
+libs = $(foreach l,$(1),$(call lib,$(l)))
+sys = $(sort $(foreach l,$(1),$(SYS_$(l))))
+quote = $(foreach d,$(1),-iquote $(d))
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+define LAYER
+OBJ_$(1) := $$(SRC_$(1):%.c=$$(OUT)/obj/%.o)
+$$(OBJ_$(1)): $$(OUT)/obj/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CFLAGS_ALL) $$(if $$(filter libbus base,$(1)),-fPIC) $$(call quote,$$(SEES_$(1))) -MMD -MP -c $$< -o $$@
+$$(call lib,$(1)): $$(OBJ_$(1))
+	@mkdir -p $$(@D)
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$(OBJ_$(1))
+-include $$(OBJ_$(1):.o=.d)
+endef
+$(foreach l,$(LAYERS),$(eval $(call LAYER,$(l))))
+Q := @
+
+# ---- programs -----------------------------------------------------------------------------------------------------------------
+$(OUT)/busd: bus/busd.c $(call libs,$(ON_gate)) Makefile
+	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,bus/gate $(SEES_api)) -MMD -MF $@.d $< $(LDFLAGS_ALL) -o $@ $(call libs,$(ON_gate)) $(call sys,$(ON_gate))
+$(OUT)/busctl: bus/busctl/main.c $(call libs,$(ON_busctl)) Makefile
+	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,$(SEES_busctl)) -MMD -MF $@.d $< $(LDFLAGS_ALL) -o $@ $(call libs,$(ON_busctl)) $(call sys,$(ON_busctl))
+# The library a program links: only the bus_* names are visible, base goes in with it.
+$(OUT)/libbus.so: $(call libs,$(ON_libbus)) bus/libbus/libbus.map
+	$(Q)$(CC) -shared $(filter-out -pie,$(LDFLAGS_ALL)) -Wl,-soname,libbus.so.1 -Wl,--version-script=bus/libbus/libbus.map -o $@ \
+	  -Wl,--whole-archive $(call lib,libbus) -Wl,--no-whole-archive $(call lib,base) $(call sys,$(ON_libbus))
+	$(Q)ln -sf libbus.so $(OUT)/libbus.so.1
+$(OUT)/libbus.a: $(OBJ_libbus) $(OBJ_base)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+-include $(OUT)/busd.d $(OUT)/busctl.d
+
+# ---- tests: tests/unit/LAYER/NAME_test.c and tests/contract/LAYER/NAME_test.c link what LAYER may use, plus cmocka ----------------
+UNIT := $(wildcard tests/unit/*/*_test.c) $(wildcard tests/contract/*/*_test.c)
+UNIT_BIN := $(UNIT:%.c=$(OUT)/%)
+layer_of = $(word 3,$(subst /, ,$(1)))
+define UNIT_RULE
+$(OUT)/$(1:.c=): $(1) $$(call libs,$$(ON_$(call layer_of,$(1)))) Makefile
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CFLAGS_ALL) $$(call quote,tests/support $$(SEES_$(call layer_of,$(1))) $$(SEES_$(firstword $(SEES_$(call layer_of,$(1)))))) -MMD -MF $$@.d $$< $$(LDFLAGS_ALL) -o $$@ \
+	  $$(call libs,$$(ON_$(call layer_of,$(1)))) -lcmocka $$(call sys,$$(ON_$(call layer_of,$(1))))
+-include $(OUT)/$(1:.c=).d
+endef
+$(foreach t,$(UNIT),$(eval $(call UNIT_RULE,$(t))))
+
+# ---- fuzzers: tests/fuzz/LAYER/NAME_fuzz.c, clang and libFuzzer; `make corpora` runs the stored corpora through a plain main -----
+FUZZ := $(wildcard tests/fuzz/*/*_fuzz.c)
+FUZZ_BIN := $(FUZZ:%.c=$(BUILD)/fuzz/%)
+FUZZ_FLAGS := -std=c17 -D_GNU_SOURCE -pthread -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+fuzz_src = $(sort $(foreach l,$(ON_$(1)),$(SRC_$(l))))
+define FUZZ_RULE
+$(BUILD)/fuzz/$(1:.c=): $(1) $$(call fuzz_src,$(call layer_of,$(1)))
+	@mkdir -p $$(@D)
+	$$(Q)clang $$(FUZZ_FLAGS) $$(call quote,$$(sort $$(foreach l,$$(ON_$(call layer_of,$(1))),$$(SEES_$$(l))))) $$^ -o $$@ $$(call sys,$$(ON_$(call layer_of,$(1))))
+endef
+$(foreach t,$(FUZZ),$(eval $(call FUZZ_RULE,$(t))))
+
+.PHONY: all unit clean
+all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
+# While layers are being grown: whatever archives have sources. `make unit L=rules` builds and runs one layer's unit and contract tests.
+UNIT_RUN := $(if $(L),$(filter $(OUT)/tests/unit/$(L)/% $(OUT)/tests/contract/$(L)/%,$(UNIT_BIN)),$(UNIT_BIN))
+unit: $(UNIT_RUN)
+	$(Q)status=0; for t in $^; do CMOCKA_MESSAGE_OUTPUT=STDOUT $$t || status=1; done; exit $$status
+clean:
+	rm -rf $(BUILD)
