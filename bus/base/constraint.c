@@ -177,7 +177,7 @@ static void violation(struct check *c, const struct shape *shape, const struct s
     buf_init(&where, 1024);
     if (slot) quote_value(&quote, shape, slot);
     shape_path_text(path, &where);
-    if (c->count++ == 0) str_copyz(c->where, sizeof c->where, buf_str(&where));
+    if (c->count++ == 0) shape_path_where(path, c->where, sizeof c->where);
     else buf_addz(&c->text, "; ");
     struct str v = buf_str(&quote);
     bool cut = v.n > QUOTE_MOST_BYTES || quote.failed;

@@ -39,28 +39,18 @@ static const char *json_kind(const json_t *value) {
 
 /* ERR_MALFORMED with the value's path. */
 static enum err wrong(struct decoder *d, const struct shape_path *path, const char *expected, const char *found) {
-    struct buf where;
-    buf_init(&where, 4096);
-    shape_path_text(path, &where);
-    buf_addc(&where, 0);
-    const char *text = where.n > 1 && !where.failed ? where.p : "";
-    enum err err = fault_at(d->fault, ERR_MALFORMED, text, 0, 0, "%s%s%s must be %s, but it is %s", *text ? "'" : "", *text ? text : "the request",
-                            *text ? "'" : "", expected, found);
-    buf_fini(&where);
-    return err;
+    char where[sizeof d->fault->where];
+    shape_path_where(path, where, sizeof where);
+    const char *quote = *where ? "'" : "";
+    return fault_at(d->fault, ERR_MALFORMED, where, 0, 0, "%s%s%s must be %s, but it is %s", quote, *where ? where : "the request", quote, expected,
+                    found);
 }
 
 static enum err null_item(struct decoder *d, const struct shape_path *path) {
-    struct buf where;
-    buf_init(&where, 4096);
-    shape_path_text(path, &where);
-    struct str text = buf_str(&where);
-    char at[192];
-    str_copyz(at, sizeof at, text);
-    enum err err = fault_at(d->fault, ERR_VALIDATION, at, 0, 0,
-                            "1 validation error detected: Value null at '%.*s' failed to satisfy constraint: Member must not be null", STR_ARG(text));
-    buf_fini(&where);
-    return err;
+    char where[sizeof d->fault->where];
+    shape_path_where(path, where, sizeof where);
+    return fault_at(d->fault, ERR_VALIDATION, where, 0, 0,
+                    "1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", where);
 }
 
 /* ---- scalars ------------------------------------------------------------------------------------------------------------------ */
@@ -193,17 +183,12 @@ static enum err unknown_member(struct decoder *d, const struct shape *shape, con
         size_t n = distance(name, str_from(m->name));
         if (n < least) least = n, nearest = m->name;
     }
-    struct buf text;
-    buf_init(&text, 4096);
     struct shape_path at = {.up = path, .name = name, .is_key = true};
-    shape_path_text(&at, &text);
-    char where[192];
-    str_copyz(where, sizeof where, buf_str(&text));
+    char where[sizeof d->fault->where];
+    shape_path_where(&at, where, sizeof where);
     bool near = nearest && least <= 1 + name.n / 3;
-    enum err err = fault_at(d->fault, ERR_VALIDATION, where, 0, 0, "Member '%s' is not known%s%s%s", where, near ? ", did you mean '" : "",
-                            near ? nearest : "", near ? "'?" : "");
-    buf_fini(&text);
-    return err;
+    return fault_at(d->fault, ERR_VALIDATION, where, 0, 0, "Member '%s' is not known%s%s%s", where, near ? ", did you mean '" : "",
+                    near ? nearest : "", near ? "'?" : "");
 }
 
 static enum err decode_struct(struct decoder *d, const struct shape *shape, const struct shape_path *path, json_t *value, void *out) {

@@ -15,6 +15,19 @@ void shape_path_text(const struct shape_path *path, struct buf *out) {
     else shape_name_text(path->name, out);
 }
 
+void shape_path_where(const struct shape_path *path, char *out, size_t size) {
+    struct buf text;
+    buf_init(&text, 0);
+    shape_path_text(path, &text);
+    struct str s = buf_str(&text);
+    if (s.n >= size) {
+        s.n = size - 1;
+        while (s.n && ((unsigned char)s.p[s.n] & 0xC0) == 0x80) s.n--;
+    }
+    (void)str_copyz(out, size, s); /* it was made to fit */
+    buf_fini(&text);
+}
+
 size_t shape_item_size(const struct shape *item) {
     switch (item->type) {
     case SHAPE_STRING:

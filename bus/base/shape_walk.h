@@ -15,6 +15,8 @@ struct shape_path {
 
 /* Appends AWS's spelling: the first letter of each member in lower case, items counted from 1: "targets.1.member.id". */
 void shape_path_text(const struct shape_path *path, struct buf *out);
+/* The same for a fault's `where`: cut to `size` bytes between two characters, NUL-terminated. */
+void shape_path_where(const struct shape_path *path, char *out, size_t size);
 /* Appends a member's name with its first letter in lower case. */
 void shape_name_text(struct str name, struct buf *out);
 
