@@ -7,9 +7,9 @@
 
 /* jansson has functions of these names: ours carry other symbols, so that both can be linked into one program. A file that uses both
  * includes <jansson.h> first; these names are then the writer's. */
-#define json_object bus_json_object
-#define json_array bus_json_array
-#define json_null bus_json_null
+#define json_object json_writer_object
+#define json_array json_writer_array
+#define json_null json_writer_null
 
 struct json {
     struct buf *out;
