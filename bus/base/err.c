@@ -21,7 +21,7 @@ const struct err_row *err_row_by_type(struct str aws_type) {
     return err_row(ERR_INTERNAL);
 }
 
-static void fault_fill(struct fault *f, enum err code, const char *format, va_list ap) {
+__attribute__((format(printf, 3, 0))) static void fault_fill(struct fault *f, enum err code, const char *format, va_list ap) {
     f->code = code;
     if (!format) {
         str_copyz(f->message, sizeof f->message, str_from(err_row(code)->sentence));

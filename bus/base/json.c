@@ -84,8 +84,9 @@ void json_null(struct json *j) { json_raw(j, STR("null")); }
 
 void json_seconds(struct json *j, int64_t ms) {
     value_begins(j);
-    buf_addf(j->out, "%" PRId64, ms / 1000);
-    if (ms % 1000) buf_addf(j->out, ".%03d", (int)(ms % 1000));
+    uint64_t size = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms; /* -500 ms is -0.500, and no integer has a negative zero */
+    buf_addf(j->out, "%s%" PRIu64, ms < 0 ? "-" : "", size / 1000);
+    if (size % 1000) buf_addf(j->out, ".%03d", (int)(size % 1000));
 }
 
 void json_key_str(struct json *j, const char *key, struct str value) {

@@ -5,6 +5,12 @@
 
 #include "str.h"
 
+/* jansson has functions of these names: ours carry other symbols, so that both can be linked into one program. A file that uses both
+ * includes <jansson.h> first; these names are then the writer's. */
+#define json_object bus_json_object
+#define json_array bus_json_array
+#define json_null bus_json_null
+
 struct json {
     struct buf *out;
     bool comma; /* a value was written at this level */
