@@ -2,12 +2,12 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "bus.h"
 #include "clock.h"
 #include "events.h"
-#include "log.h"
+#include "operator.h"
 #include "signature.h"
 
 enum { THREADS_DEFAULT = 8, QUEUED_DEFAULT = 1024, SERVICES_MAX = 16, SESSIONS_MAX = 65536 };
@@ -23,6 +23,7 @@ struct row {
 struct api {
     struct flow *flow;
     int64_t started_ms;
+    struct str durability;
     struct map rows;       /* "events.PutRule", and "PutRule" where one service has it -> struct row */
     struct row *row_block; /* owns them */
     pthread_mutex_t guard_lock;
@@ -38,6 +39,7 @@ struct api {
 
 struct flow *api_flow(struct api *api) { return api->flow; }
 int64_t api_started_ms(const struct api *api) { return api->started_ms; }
+struct str api_durability(const struct api *api) { return api->durability; }
 
 /* ---- who asks -------------------------------------------------------------------------------------------------------------------- */
 enum err api_authenticate(struct api *api, const struct api_signature *s, struct str header, struct str body, struct caller **out, struct fault *fault) {
@@ -293,6 +295,7 @@ enum err api_open(const struct api_options *o, struct api **out, struct fault *f
     if (!api) return fault_set(fault, ERR_NOMEM, NULL);
     api->flow = o->flow;
     api->started_ms = o->started_ms;
+    api->durability = o->durability;
     api->max_queued = o->max_queued ? o->max_queued : QUEUED_DEFAULT;
     api->last = &api->first;
     map_init(&api->rows);

@@ -6,9 +6,12 @@
 #include "flow.h"
 #include "operation.h"
 
+#define BUSD_VERSION "0.1.0"
+
 struct api_options {
     struct flow *flow;
-    int64_t started_ms;  /* for DescribeDaemon */
+    int64_t started_ms;  /* for DescribeDaemon, like the next one */
+    struct str durability; /* "full", "normal", "off"; outlives the engine */
     size_t threads;      /* workers of control operations; 0: 8 */
     size_t max_queued;   /* calls waiting for a worker; 0: 1,024 */
 };
@@ -22,6 +25,7 @@ void api_close(struct api *api);
 enum err api_run(struct api *api, struct str account, struct str operation, struct str body, struct buf *answer, struct fault *fault) MUST_USE;
 struct flow *api_flow(struct api *api);
 int64_t api_started_ms(const struct api *api);
+struct str api_durability(const struct api *api);
 
 /* For handlers of this layer: who calls (never NULL), and an authorization with condition keys. */
 struct caller *api_caller_of(struct call *call);

@@ -1,5 +1,6 @@
 /* The events service: EventBridge's operations on buses, rules, targets and events, on top of the world and the flow. */
 #include "engine.h"
+#include "event.h"
 #include "events.h"
 #include "json.h"
 #include "pattern.h"

@@ -10,7 +10,7 @@
 /* ---- dead letters ------------------------------------------------------------------------------------------------------------------ */
 static void attribute(struct json *j, const char *name, struct str value) {
     json_key(j, str_from(name));
-    json_object(j);
+    json_object_begin(j);
     json_key_str(j, "DataType", STR("String"));
     json_key_str(j, "StringValue", value);
     json_object_end(j);
@@ -21,7 +21,7 @@ static struct str attributes_of(struct arena *a, const struct dead_letter *l) {
     struct json j;
     buf_init(&out, 0);
     json_init(&j, &out);
-    json_object(&j);
+    json_object_begin(&j);
     attribute(&j, "RULE_ARN", l->source_arn);
     attribute(&j, "TARGET_ARN", l->target_arn);
     attribute(&j, "ERROR_CODE", str_from(l->code));
@@ -74,7 +74,7 @@ static struct str pending_write(struct arena *a, const struct pending *p) {
     struct json j;
     buf_init(&out, 0);
     json_init(&j, &out);
-    json_object(&j);
+    json_object_begin(&j);
     json_key_str(&j, "arn", p->arn);
     json_key_str(&j, "account", p->account);
     json_key_str(&j, "source", p->source_arn);

@@ -64,7 +64,7 @@ static struct node *resources_node(struct arena *a, const struct entry *e) {
 static void write_event(struct buf *out, const struct event *ev, const char *time, struct str region, const struct entry *e, const struct node *detail) {
     struct json j;
     json_init(&j, out);
-    json_object(&j);
+    json_object_begin(&j);
     json_key_str(&j, "version", STR("0"));
     json_key_str(&j, "id", ev->id);
     json_key_str(&j, "detail-type", ev->detail_type);
@@ -73,7 +73,7 @@ static void write_event(struct buf *out, const struct event *ev, const char *tim
     json_key_str(&j, "time", str_from(time));
     json_key_str(&j, "region", region);
     json_key(&j, STR("resources"));
-    json_array(&j);
+    json_array_begin(&j);
     for (size_t i = 0; i < e->resource_count; i++) json_str(&j, e->resources[i]);
     json_array_end(&j);
     json_key(&j, STR("detail"));

@@ -126,3 +126,5 @@ const struct service *const *flow_services(struct flow *f, size_t *count) {
     *count = f->service_count;
     return f->services;
 }
+
+enum err flow_store_stats(struct flow *f, struct store_stats *stats, struct fault *fault) { return f->store->ops->stats(f->store, stats, fault); }

@@ -267,7 +267,7 @@ static enum err account_attach(struct world *w, struct str id, struct str name, 
 static void write_account(struct buf *out, struct str name, int64_t created_ms) {
     struct json j;
     json_init(&j, out);
-    json_object(&j);
+    json_object_begin(&j);
     if (name.p) json_key_str(&j, "name", name);
     json_key_i64(&j, "created", created_ms);
     json_object_end(&j);
@@ -445,7 +445,7 @@ static void key_detach(struct world *w, struct str id) {
 static void write_key(struct buf *out, const struct key_spec *spec, int64_t created_ms) {
     struct json j;
     json_init(&j, out);
-    json_object(&j);
+    json_object_begin(&j);
     json_key_str(&j, "account", spec->account);
     json_key_str(&j, "secret", spec->secret);
     if (spec->description.p) json_key_str(&j, "description", spec->description);
