@@ -12,7 +12,8 @@ struct pattern;
 
 enum {
     PATTERN_CONJUNCTIONS_MAX = 1000, /* after the expansion of every $or */
-    PATTERN_FIELDS_MAX = 20000,      /* over all conjunctions */
+    PATTERN_FIELDS_MAX = 100000,     /* over all conjunctions that the expansion makes */
+    PATTERN_BYTES_MAX = 65536,       /* of text: sixteen times what PutRule admits, for rule files */
     PATTERN_COMPLEXITY_MAX = 10,     /* wildcard positions that one input can reach at once */
     PATTERN_STEPS_MAX = 10000000     /* work of one match; an event and pattern that need more are refused, not waited for */
 };

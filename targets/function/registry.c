@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "json.h"
 #include "map.h"
 #include "model.h"
 #include "record.h"
+#include "json.h" /* after jansson.h, see there */
 
 struct function_registry {
     const struct target_host *host;

@@ -4,10 +4,10 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "json.h"
 #include "log.h"
 #include "model.h"
 #include "record.h"
+#include "json.h" /* after jansson.h, see there */
 
 /* ---- names ---------------------------------------------------------------------------------------------------------------------- */
 
