@@ -44,7 +44,7 @@ SEES_targets := targets bus/store bus/base
 SEES_libbus  := bus/libbus bus/base
 SEES_flow    := bus/flow rules policy bus/store targets bus/base
 SEES_api     := bus/api bus/api/model $(SEES_flow)
-SEES_gate    := bus/gate bus/api bus/flow bus/libbus bus/base
+SEES_gate    := bus/gate bus/api bus/libbus bus/base
 SEES_busctl  := bus/busctl bus/libbus bus/api/model targets rules bus/base
 
 ON_base    := base
