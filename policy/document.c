@@ -234,8 +234,8 @@ static enum err either(struct reader *r, const json_t *v, const char *plain, con
 }
 
 static enum err read_scope(struct reader *r, const json_t *v, const char *plain, const char *negated, bool required, struct texts *out) {
-    json_t *found;
-    bool is_negated;
+    json_t *found = NULL;
+    bool is_negated = false;
     enum err err = either(r, v, plain, negated, &found, &is_negated);
     if (err) return err;
     if (!found) return required ? bad(r, plain, "is missing") : ERR_OK;
@@ -244,7 +244,7 @@ static enum err read_scope(struct reader *r, const json_t *v, const char *plain,
 }
 
 static enum err read_who(struct reader *r, const json_t *v, struct statement *s) {
-    json_t *found;
+    json_t *found = NULL;
     enum err err = either(r, v, "Principal", "NotPrincipal", &found, &s->not_principal);
     if (err) return err;
     const char *name = s->not_principal ? "NotPrincipal" : "Principal";

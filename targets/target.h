@@ -83,6 +83,10 @@ struct target_host {
     enum err (*next_number)(void *flow, int64_t *number, struct fault *fault);
     /* Does the resource policy `policy` (JSON text) of `resource` let the service (events.amazonaws.com) act for source_arn of `account`? */
     bool (*policy_allows)(void *flow, struct str policy, const char *action, struct str resource, struct str account, struct str source_arn);
+    /* Filter policies of topics: event patterns, over the message or its attributes as a JSON text. *filter is freed with filter_free (NULL is fine). */
+    enum err (*filter_new)(struct str text, void **filter, struct fault *fault);
+    bool (*filter_match)(const void *filter, struct str json);
+    void (*filter_free)(void *filter);
 };
 
 /* A kind made and running. */

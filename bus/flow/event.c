@@ -82,21 +82,26 @@ static void write_event(struct buf *out, const struct event *ev, const char *tim
     json_object_end(&j);
 }
 
-/* raw of each member: where its bytes stand in the event's text. In the order of the keys, each found behind the one before. */
+/* Past the string that begins at `at`. */
+static const char *string_end(const char *at) {
+    for (at++; *at != '"'; at++)
+        if (*at == '\\') at++;
+    return at + 1;
+}
+
+/* raw of each member and resource: where its bytes stand in the event's text. Members are found one behind the other; detail is the last. */
 static void set_raw(struct event *ev) {
     const char *at = ev->json.p + 1, *end = ev->json.p + ev->json.n - 1;
     for (struct node *n = ev->root->child; n; n = n->next) {
-        const char *value = at + n->key.n + 3; /* "key": */
-        const char *stop = end;
+        const char *value = at + n->key.n + 3, *stop = end; /* "key": */
         if (n->kind == NODE_STRING) {
-            stop = value + 1;
-            while (*stop != '"') stop += *stop == '\\' ? 2 : 1;
-            stop++;
+            stop = string_end(value);
         } else if (n->kind == NODE_ARRAY) {
-            bool quoted = false;
-            for (stop = value; quoted || *stop != ']'; stop++) {
-                if (*stop == '\\') stop++;
-                else if (*stop == '"') quoted = !quoted;
+            stop = value + 1;
+            for (struct node *item = n->child; item; item = item->next) {
+                const char *item_end = string_end(stop);
+                item->raw = str_of(stop, (size_t)(item_end - stop));
+                stop = item_end + (item->next ? 1 : 0);
             }
             stop++;
         }

@@ -316,6 +316,13 @@ static void key_free(struct key *key) {
     free(key);
 }
 
+static void key_detach(struct world *w, struct str id) {
+    pthread_rwlock_wrlock(&w->keys_lock);
+    struct key *key = map_remove(&w->keys, id);
+    pthread_rwlock_unlock(&w->keys_lock);
+    key_free(key);
+}
+
 /* Adds to c the deletion of all of an account's records. */
 static void change_delete_account(struct world *w, struct change *c, struct str id) {
     change_delete(c, "account", id);
@@ -433,13 +440,6 @@ static enum err key_attach(struct world *w, const struct key_spec *spec, int64_t
     pthread_rwlock_unlock(&w->keys_lock);
     key_free(err ? key : old);
     return err;
-}
-
-static void key_detach(struct world *w, struct str id) {
-    pthread_rwlock_wrlock(&w->keys_lock);
-    struct key *key = map_remove(&w->keys, id);
-    pthread_rwlock_unlock(&w->keys_lock);
-    key_free(key);
 }
 
 static void write_key(struct buf *out, const struct key_spec *spec, int64_t created_ms) {
