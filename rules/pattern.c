@@ -29,8 +29,8 @@ struct scope {
 struct compiler {
     struct pattern_reader r;
     struct pattern *p;
-    struct entry *fields; /* all, newest first */
-    struct entry *paths;  /* the first field of each path */
+    struct entry *fields;  /* all, newest first */
+    struct entry *paths;   /* the first field of each path */
     size_t product_fields; /* over all products made so far */
 };
 
@@ -129,7 +129,8 @@ static enum err read_members(struct compiler *c, struct scope *s, struct str pat
     enum err e = ERR_OK;
     for (const struct node *v = object->child; v && !e; v = v->next) {
         struct str inner;
-        if (is_choice(v)) e = read_choice(c, s, path, v);
+        if (is_choice(v))
+            e = read_choice(c, s, path, v);
         else if (v->kind != NODE_OBJECT && v->kind != NODE_ARRAY)
             e = pattern_refuse(&c->r, pattern_seen(v), "\"%.*s\" must be an object or an array", STR_ARG(v->key));
         else if (!(e = join_path(c, path, v->key, &inner)))
@@ -246,10 +247,13 @@ static enum err check_complexity(struct compiler *c) {
         size_t complexity = 0, count = count_wildcards(c->p, id, NULL);
         if (!count) continue;
         const struct wildcard **set = arena_array(&work, count, sizeof(struct wildcard *));
-        if (!set) e = ERR_NOMEM;
-        else count_wildcards(c->p, id, set);
+        if (!set)
+            e = ERR_NOMEM;
+        else
+            count_wildcards(c->p, id, set);
         if (!e) e = wildcard_complexity(set, count, PATTERN_COMPLEXITY_MAX, &work, &complexity);
-        if (e) e = out_of_memory(c);
+        if (e)
+            e = out_of_memory(c);
         else if (complexity > PATTERN_COMPLEXITY_MAX)
             e = pattern_refuse(&c->r, NULL,
                                "Rule is too complex - try using fewer wildcard characters or fewer repeating character sequences after a "
@@ -277,7 +281,8 @@ static enum err compile(struct compiler *c) {
 enum err pattern_parse(struct str text, struct pattern **out, struct fault *fault) {
     *out = NULL;
     if (text.n > PATTERN_BYTES_MAX)
-        return fault_set(fault, ERR_PATTERN, "Event pattern is not valid. Reason: The text has %zu bytes, expected at most %d", text.n, PATTERN_BYTES_MAX);
+        return fault_set(fault, ERR_PATTERN, "Event pattern is not valid. Reason: The text has %zu bytes, expected at most %d", text.n,
+                         PATTERN_BYTES_MAX);
     struct pattern *p = calloc(1, sizeof *p);
     if (!p) return fault_set(fault, ERR_NOMEM, NULL);
     struct arena work;
@@ -287,8 +292,10 @@ enum err pattern_parse(struct str text, struct pattern **out, struct fault *faul
     struct compiler c = {.r = {.arena = &p->arena, .work = &work, .source = p->source, .fault = fault}, .p = p};
     enum err e = p->source.p ? compile(&c) : out_of_memory(&c);
     arena_fini(&work);
-    if (e) pattern_free(p);
-    else *out = p;
+    if (e)
+        pattern_free(p);
+    else
+        *out = p;
     return e;
 }
 
@@ -298,7 +305,9 @@ void pattern_free(struct pattern *p) {
     free(p);
 }
 
-struct str pattern_source(const struct pattern *p) { return p->source; }
+struct str pattern_source(const struct pattern *p) {
+    return p->source;
+}
 
 /* ---- questions about a pattern ------------------------------------------------------------------------------------------------- */
 

@@ -33,8 +33,8 @@ struct str pattern_source(const struct pattern *p);
 enum err pattern_match(const struct pattern *p, const struct node *event, struct arena *scratch, bool *matched) MUST_USE;
 
 /* The exact string values that the pattern admits for a dotted path, without duplicates, in order of appearance: what a policy's
- * events:source condition compares for PutRule. False when the path is not constrained to exact strings (in some conjunction it is absent, or has
- * an alternative of another kind), or without memory. The strings live in the pattern, the array in `a`. */
+ * events:source condition compares for PutRule. False when the path is not constrained to exact strings (in some conjunction it is absent,
+ * or has an alternative of another kind), or without memory. The strings live in the pattern, the array in `a`. */
 bool pattern_values(const struct pattern *p, struct str path, struct arena *a, struct str **values, size_t *count);
 
 /* Reads the event of a TestEventPattern call: a JSON object with id, account, source, time, region and detail-type. The tree lives in
