@@ -2,7 +2,13 @@
  *
  * This is the plain evaluator, the reference of the language: rules/pattern_ast.h shows what a compiled pattern is made of, and a
  * faster matcher must give the same verdicts. A pattern owns all its memory and is read-only after pattern_parse: any number of
- * threads may match with one pattern, each with its own scratch arena. */
+ * threads may match with one pattern, each with its own scratch arena.
+ *
+ * Where the language leaves a choice: a $or branch replaces an outer field of the same path wherever in the text that stands; of two
+ * sibling $or the later one does; a $or written twice in one object is a duplicate key, the last wins. An event's duplicate keys: the
+ * last wins, as for the JSON readers of the targets. A plain string that is an IP literal matches every spelling of the address; in
+ * anything-but it is compared by its text, as the service does. A text that is not JSON is refused before any other flaw. tests/cases
+ * holds the language as data. */
 #ifndef RULES_PATTERN_H
 #define RULES_PATTERN_H
 

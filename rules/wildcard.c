@@ -191,6 +191,7 @@ enum err wildcard_complexity(const struct wildcard *const *set, size_t count, si
         for (size_t k = 0; k < set[i]->count; k++) most += set[i]->pieces[k].n;
     }
     struct automaton m = {.limit = limit};
+    if (most <= 2) return *complexity = most - 1, ERR_OK; /* "", "*" or one letter: common, and not worth the tables */
     m.positions = arena_array(work, most, sizeof *m.positions);
     m.sets = arena_array(work, SETS_MOST, sizeof *m.sets);
     m.table = arena_array(work, TABLE_SIZE, sizeof *m.table);

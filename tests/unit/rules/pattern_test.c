@@ -120,6 +120,33 @@ static void pattern_outlives_its_text(void **state) {
     pattern_free(NULL);
 }
 
+static void pattern_of_ordinary_size_takes_no_whole_block(void **state) {
+    (void)state;
+    struct pattern *p = parse(STR("{\"source\":[\"aws.ec2\"],\"detail\":{\"state\":[\"running\",\"stopped\"]}}"));
+    assert_in_range(p->arena.used_bytes, 1, 2048);
+    pattern_free(p);
+}
+
+static void nobody_needs_to_want_the_fault(void **state) {
+    (void)state;
+    struct pattern *p;
+    struct node *event;
+    assert_int_equal(pattern_parse(STR("{\"a\":5}"), &p, NULL), ERR_PATTERN);
+    assert_int_equal(pattern_parse(STR("{\"a\":[tru]}"), &p, NULL), ERR_PATTERN);
+    assert_int_equal(pattern_parse(STR_NULL, &p, NULL), ERR_PATTERN);
+    assert_null(p);
+    assert_int_equal(pattern_test_event(STR("{}"), &arena, &event, NULL), ERR_VALIDATION);
+}
+
+static void refusal_of_bytes_that_are_no_utf8_is_utf8(void **state) {
+    (void)state;
+    struct pattern *p;
+    static struct fault f;
+    assert_int_equal(pattern_parse(STR("{\"a\":[\"\xFF\"]}"), &p, &f), ERR_PATTERN);
+    assert_string_equal(f.message, "Event pattern is not valid. Reason: Unexpected byte 0xFF: expected well-formed UTF-8\n at [Source: "
+                                   "(String)\"not UTF-8\"; line: 1, column: 8]");
+}
+
 static void test_event_needs_its_six_fields(void **state) {
     (void)state;
     struct str good = STR("{\"id\":\"1\",\"account\":\"2\",\"source\":\"s\",\"time\":\"t\",\"region\":\"r\",\"detail-type\":\"d\"}");
@@ -615,6 +642,9 @@ int main(void) {
         TEST(values_of_a_path_are_its_exact_strings),
         TEST(conjunctions_and_fields_can_be_read),
         TEST(pattern_outlives_its_text),
+        TEST(pattern_of_ordinary_size_takes_no_whole_block),
+        TEST(nobody_needs_to_want_the_fault),
+        TEST(refusal_of_bytes_that_are_no_utf8_is_utf8),
         TEST(test_event_needs_its_six_fields),
         TEST(event_that_is_no_object_matches_nothing),
         TEST(long_text_is_refused),
