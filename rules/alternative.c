@@ -9,22 +9,30 @@
 
 const char *pattern_read_end(const struct node *v) { return v->raw.p + v->raw.n; }
 
-const char *pattern_seen(const struct node *v) {
-    return v->kind >= NODE_STRING ? v->raw.p + 1 : pattern_read_end(v);
+const char *pattern_seen(const struct node *v) { return v->kind >= NODE_STRING ? v->raw.p + 1 : pattern_read_end(v); }
+
+/* Prints into `out`; what is too long is cut at a character boundary. */
+__attribute__((format(printf, 3, 0))) static void print_reason(char *out, size_t size, const char *format, va_list ap) {
+    int n = vsnprintf(out, size, format, ap);
+    if (n < (int)size) return;
+    size_t at = size - 4;
+    while (at && ((unsigned char)out[at] & 0xC0) == 0x80) at--;
+    memcpy(out + at, "...", 4);
 }
 
 enum err pattern_refuse(struct pattern_reader *r, const char *at, const char *format, ...) {
+    static const char sentence[] = "Event pattern is not valid. Reason: ";
     char reason[2048];
     va_list ap;
     va_start(ap, format);
-    vsnprintf(reason, sizeof reason, format, ap);
+    print_reason(reason, sizeof reason, format, ap);
     va_end(ap);
-    static const char sentence[] = "Event pattern is not valid. Reason: ";
     if (!at) return fault_at(r->fault, ERR_PATTERN, NULL, 0, 0, "%s%s", sentence, reason);
     int line, column;
     doc_position(r->source, at, &line, &column);
-    return fault_at(r->fault, ERR_PATTERN, NULL, line, column, "%s%s\n at [Source: (String)\"%.*s\"; line: %d, column: %d]", sentence, reason,
-                    STR_ARG(r->source), line, column);
+    struct str quoted = str_is_utf8(r->source) ? r->source : STR("not UTF-8"); /* a sentence must be */
+    return fault_at(r->fault, ERR_PATTERN, NULL, line, column, "%s%s\n at [Source: (String)\"%.*s\"; line: %d, column: %d]", sentence,
+                    reason, STR_ARG(quoted), line, column);
 }
 
 static enum err out_of_memory(struct pattern_reader *r) { return fault_set(r->fault, ERR_NOMEM, NULL); }
@@ -143,7 +151,8 @@ static bool read_mask(struct str s, int64_t *bits) {
 static enum err read_cidr(struct pattern_reader *r, const struct node *v, struct pattern_test *t) {
     if (v->kind != NODE_STRING) return pattern_refuse(r, pattern_seen(v), "prefix match pattern must be a string");
     size_t slash = str_find(v->text, '/', 0);
-    if (slash + 1 >= v->text.n || str_find(v->text, '/', slash + 1) < v->text.n) return pattern_refuse(r, NULL, "Malformed CIDR, one '/' required");
+    if (slash + 1 >= v->text.n || str_find(v->text, '/', slash + 1) < v->text.n)
+        return pattern_refuse(r, NULL, "Malformed CIDR, one '/' required");
     int64_t bits;
     if (!read_mask(str_skip(v->text, slash + 1), &bits)) return pattern_refuse(r, NULL, "Malformed CIDR, mask bits must be an integer");
     if (bits < 0) return pattern_refuse(r, NULL, "Malformed CIDR, mask bits must not be negative");
@@ -166,13 +175,14 @@ static struct str token_text(const struct node *v) {
     return v->kind == NODE_STRING ? v->text : str_of(v->raw.p, v->kind >= NODE_ARRAY ? 1 : v->raw.n);
 }
 
-static enum err read_bound(struct pattern_reader *r, const struct node *array, const struct node *v, const char *operator, struct number *n) {
+static enum err read_bound(struct pattern_reader *r, const struct node *array, const struct node *v, const char *operator,
+                           struct number * n) {
     if (!v || v->kind != NODE_NUMBER) return pattern_refuse(r, token_seen(array, v), "Value of %s must be numeric", operator);
     return read_held_number(r, v, n);
 }
 
 /* The second operator and bound of a range whose lower bound is read. */
-static enum err read_upper(struct pattern_reader *r, const struct node *array, const struct node *operator, struct pattern_range *range) {
+static enum err read_upper(struct pattern_reader *r, const struct node *array, const struct node *operator, struct pattern_range * range) {
     if (operator->kind != NODE_STRING)
         return pattern_refuse(r, pattern_seen(operator), "Bad value in numeric range: %.*s", STR_ARG(token_text(operator)));
     range->has_upper = true;
@@ -183,17 +193,23 @@ static enum err read_upper(struct pattern_reader *r, const struct node *array, c
     enum err e = read_bound(r, array, bound, range->upper_open ? "<" : "<=", &range->upper);
     if (e) return e;
     if (bound->next) return pattern_refuse(r, pattern_seen(bound->next), "Too many terms in numeric range expression");
-    if (number_compare(&range->lower, &range->upper) >= 0) return pattern_refuse(r, pattern_read_end(array), "Bottom must be less than top");
+    if (number_compare(&range->lower, &range->upper) >= 0)
+        return pattern_refuse(r, pattern_read_end(array), "Bottom must be less than top");
     return ERR_OK;
 }
 
 static enum err read_numeric(struct pattern_reader *r, const struct node *v, struct pattern_test *t) {
-    static const struct { const char *operator, *name; bool lower, upper, open; } rows[] = {
-        {"=", "equals", true, true, false}, {">", ">", true, false, true},   {">=", ">=", true, false, false},
-        {"<", "<", false, true, true},      {"<=", "<=", false, true, false}};
+    static const struct {
+        const char *operator, * name;
+        bool lower, upper, open;
+    } rows[] = {{"=", "equals", true, true, false},
+                {">", ">", true, false, true},
+                {">=", ">=", true, false, false},
+                {"<", "<", false, true, true},
+                {"<=", "<=", false, true, false}};
     if (v->kind != NODE_ARRAY) return pattern_refuse(r, pattern_seen(v), "Value of numeric must be an array.");
-    const struct node *operator = v->child;
-    if (!operator || operator->kind != NODE_STRING)
+    const struct node *operator= v->child;
+    if (!operator|| operator->kind != NODE_STRING)
         return pattern_refuse(r, token_seen(v, operator), "Invalid member in numeric match: %.*s", STR_ARG(token_text(operator)));
     size_t i = 0;
     while (i < sizeof rows / sizeof rows[0] && !str_eqz(operator->text, rows[i].operator)) i++;
@@ -242,7 +258,8 @@ static enum err read_but_list(struct pattern_reader *r, const struct node *v, st
         e = read_but_scalar(r, m, tests++);
     }
     if (!e && numbers == strings)
-        return pattern_refuse(r, pattern_read_end(v), "Inside anything but list, either all values are number or string, mixed type is not supported");
+        return pattern_refuse(r, pattern_read_end(v),
+                              "Inside anything but list, either all values are number or string, mixed type is not supported");
     return e;
 }
 
@@ -258,7 +275,8 @@ static const struct but_row but_rows[] = {
     {"equals-ignore-case", PATTERN_FOLDED, "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."}};
 
 /* One string of {"anything-but": {"prefix": ...}}; `end` is where the service has arrived when it looks into a wildcard. */
-static enum err read_but_member(struct pattern_reader *r, const struct but_row *row, const struct node *v, const char *end, struct pattern_test *t) {
+static enum err read_but_member(struct pattern_reader *r, const struct but_row *row, const struct node *v, const char *end,
+                                struct pattern_test *t) {
     if (v->kind != NODE_STRING) return pattern_refuse(r, pattern_seen(v), "%s", row->not_string);
     t->kind = row->kind;
     if (row->kind == PATTERN_WILDCARD) return read_wildcard_text(r, v->text, end, t);
@@ -281,7 +299,8 @@ static enum err read_but_object(struct pattern_reader *r, const struct node *v, 
     if (list && !inner->child) return pattern_refuse(r, pattern_read_end(inner), "Empty arrays are not allowed");
     struct pattern_test *tests;
     enum err e = add_tests(r, list ? inner->count : 1, a, &tests);
-    if (!list && !e) e = read_but_member(r, row, inner, pattern_read_end(inner), tests);
+    if (!list && !e)
+        e = read_but_member(r, row, inner, pattern_read_end(inner), tests);
     else
         for (const struct node *m = inner->child; m && !e; m = m->next) e = read_but_member(r, row, m, pattern_read_end(inner), tests++);
     return e ? e : one_key(r, v);
@@ -302,9 +321,9 @@ static enum err read_anything_but(struct pattern_reader *r, const struct node *v
 static const struct {
     const char *name;
     read_test *read; /* NULL: anything-but, whose tests are several */
-} matchers[] = {{"exactly", read_exactly},       {"prefix", read_prefix},   {"suffix", read_suffix},
-                {"equals-ignore-case", read_ignore_case}, {"wildcard", read_wildcard}, {"numeric", read_numeric},
-                {"cidr", read_cidr},             {"exists", read_exists},   {"anything-but", NULL}};
+} matchers[] = {{"exactly", read_exactly},   {"prefix", read_prefix},   {"suffix", read_suffix}, {"equals-ignore-case", read_ignore_case},
+                {"wildcard", read_wildcard}, {"numeric", read_numeric}, {"cidr", read_cidr},     {"exists", read_exists},
+                {"anything-but", NULL}};
 enum { MATCHERS = sizeof matchers / sizeof matchers[0] };
 
 static size_t find_matcher(struct str name) {
@@ -322,8 +341,10 @@ static enum err read_matcher(struct pattern_reader *r, const struct node *v, str
     if (i == MATCHERS) return pattern_refuse(r, pattern_seen(m), "Unrecognized match type %.*s", STR_ARG(m->key));
     enum err e;
     struct pattern_test *test;
-    if (!matchers[i].read) e = read_anything_but(r, m, a);
-    else if (!(e = add_tests(r, 1, a, &test))) e = matchers[i].read(r, m, test);
+    if (!matchers[i].read)
+        e = read_anything_but(r, m, a);
+    else if (!(e = add_tests(r, 1, a, &test)))
+        e = matchers[i].read(r, m, test);
     return e ? e : one_key(r, v);
 }
 

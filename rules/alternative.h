@@ -14,10 +14,9 @@ struct pattern_reader {
 /* The service's sentence around a reason, with the position of `at` (a byte of the source; NULL: none). Always ERR_PATTERN.
  *
  * Where `at` stands is the convention of the streaming parser that the service uses: just behind the token it read last. It reads a
- * string's opening quote only, until the string is needed; and with a field's name it has already read the beginning of the field's value: the
- * opening quote, bracket or brace, or all of another scalar. pattern_seen and pattern_read_end give these two places. */
-enum err pattern_refuse(struct pattern_reader *r, const char *at, const char *format, ...)
-    MUST_USE __attribute__((format(printf, 3, 4)));
+ * string's opening quote only, until the string is needed; and with a field's name it has already read the beginning of the field's value:
+ * the opening quote, bracket or brace, or all of another scalar. pattern_seen and pattern_read_end give these two places. */
+enum err pattern_refuse(struct pattern_reader *r, const char *at, const char *format, ...) MUST_USE __attribute__((format(printf, 3, 4)));
 /* Behind what the parser has read of a value when it knows no more than its kind. */
 const char *pattern_seen(const struct node *v);
 /* Behind the whole value. */

@@ -46,7 +46,8 @@ static size_t utf8_length(const char *p, const char *end) {
 }
 
 static bool is_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || c == '-' || c == '+' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || c == '-' || c == '+' ||
+           c == '.';
 }
 
 /* Names what stands at `at`, and sets s->stop: behind a word, at anything else. */
@@ -65,9 +66,12 @@ static void describe(struct scan *s, const char *at, char *out, size_t size) {
         return;
     }
     size_t n = utf8_length(at, s->end);
-    if (!n) snprintf(out, size, "byte 0x%02X", (unsigned char)*at);
-    else if ((unsigned char)*at < 0x20 || *at == 0x7F) snprintf(out, size, "control character U+%04X", (unsigned char)*at);
-    else snprintf(out, size, "character '%.*s'", (int)n, at);
+    if (!n)
+        snprintf(out, size, "byte 0x%02X", (unsigned char)*at);
+    else if ((unsigned char)*at < 0x20 || *at == 0x7F)
+        snprintf(out, size, "control character U+%04X", (unsigned char)*at);
+    else
+        snprintf(out, size, "character '%.*s'", (int)n, at);
 }
 
 static enum err refuse(struct scan *s, const char *at, const char *expected) {
@@ -146,7 +150,8 @@ static enum err read_escape(struct scan *s, const char **p, uint32_t *c) {
     if (*c < 0xD800 || *c > 0xDFFF) return ERR_OK;
     uint32_t low = 0;
     if (*c > 0xDBFF) return refuse(s, at, "no low surrogate without a high one before it");
-    if (s->end - at < 12 || at[6] != '\\' || at[7] != 'u') return refuse(s, at + 6, "a low surrogate (\\uDC00 to \\uDFFF) after a high one");
+    if (s->end - at < 12 || at[6] != '\\' || at[7] != 'u')
+        return refuse(s, at + 6, "a low surrogate (\\uDC00 to \\uDFFF) after a high one");
     if ((e = read_hex(s, at + 6, &low))) return e;
     if (low < 0xDC00 || low > 0xDFFF) return refuse(s, at + 6, "a low surrogate (\\uDC00 to \\uDFFF) after a high one");
     *c = 0x10000 + ((*c - 0xD800) << 10) + (low - 0xDC00);
@@ -195,9 +200,12 @@ static enum err read_string(struct scan *s, struct str *out) {
     size_t n = 0;
     for (const char *at = from; at < p;) {
         uint32_t c;
-        if (*at != '\\') copy[n++] = *at++;
-        else if ((e = read_escape(s, &at, &c))) return e;
-        else n += put_utf8(copy + n, c);
+        if (*at != '\\')
+            copy[n++] = *at++;
+        else if ((e = read_escape(s, &at, &c)))
+            return e;
+        else
+            n += put_utf8(copy + n, c);
     }
     *out = str_of(copy, n);
     return ERR_OK;
@@ -231,8 +239,11 @@ static enum err read_number(struct scan *s, struct str *out) {
 static const char VALUE[] = "a value (object, array, string, number, true, false or null)";
 
 static enum err read_word(struct scan *s, struct node *v) {
-    static const struct { const char *word; size_t n; enum node_kind kind; } words[] = {
-        {"true", 4, NODE_TRUE}, {"false", 5, NODE_FALSE}, {"null", 4, NODE_NULL}};
+    static const struct {
+        const char *word;
+        size_t n;
+        enum node_kind kind;
+    } words[] = {{"true", 4, NODE_TRUE}, {"false", 5, NODE_FALSE}, {"null", 4, NODE_NULL}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         size_t n = words[i].n;
         if ((size_t)(s->end - s->p) < n || memcmp(s->p, words[i].word, n) != 0) continue;

@@ -14,12 +14,12 @@ enum node_kind { NODE_NULL, NODE_FALSE, NODE_TRUE, NODE_NUMBER, NODE_STRING, NOD
 
 struct node {
     enum node_kind kind;
-    struct str key;      /* the member's name, unescaped, when the parent is an object; absent otherwise */
-    struct str raw;      /* the value's bytes in the text, with quotes and brackets */
-    struct str text;     /* strings: unescaped, without quotes; numbers: as written */
-    struct node *child;  /* first element or member */
-    struct node *next;   /* next sibling */
-    size_t count;        /* children */
+    struct str key;     /* the member's name, unescaped, when the parent is an object; absent otherwise */
+    struct str raw;     /* the value's bytes in the text, with quotes and brackets */
+    struct str text;    /* strings: unescaped, without quotes; numbers: as written */
+    struct node *child; /* first element or member */
+    struct node *next;  /* next sibling */
+    size_t count;       /* children */
 };
 
 /* Parses a whole text. *root points into the arena. Errors: ERR_SYNTAX with line and column (1-based, columns in characters)

@@ -81,19 +81,20 @@ bool pattern_field_takes(const struct pattern_field *f, const struct node *leaf)
 /* What a field still has to walk: p == NULL when the path is at its end. */
 typedef struct str way;
 
+/* Keys of one length mostly differ in the last byte already, which is cheaper to see than to call memcmp. */
+static bool same_bytes(const char *a, const char *b, size_t n) { return n == 0 || (a[n - 1] == b[n - 1] && memcmp(a, b, n) == 0); }
+
 /* True when `key` is the first step of the path, or its first few: a key may hold dots. */
 static bool leads(struct str key, way rest) {
     if (key.n > rest.n || (key.n < rest.n && rest.p[key.n] != '.')) return false;
-    return key.n == 0 || memcmp(key.p, rest.p, key.n) == 0;
+    return same_bytes(key.p, rest.p, key.n);
 }
 
-static way way_after(struct str key, way rest) {
-    return key.n == rest.n ? STR_NULL : str_of(rest.p + key.n + 1, rest.n - key.n - 1);
-}
+static way way_after(struct str key, way rest) { return key.n == rest.n ? STR_NULL : str_of(rest.p + key.n + 1, rest.n - key.n - 1); }
 
 static bool is_replaced(const struct node *member) {
     for (const struct node *m = member->next; m; m = m->next)
-        if (str_eq(m->key, member->key)) return true;
+        if (m->key.n == member->key.n && same_bytes(m->key.p, member->key.p, member->key.n)) return true;
     return false;
 }
 

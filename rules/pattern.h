@@ -2,7 +2,13 @@
  *
  * This is the plain evaluator, the reference of the language: rules/pattern_ast.h shows what a compiled pattern is made of, and a
  * faster matcher must give the same verdicts. A pattern owns all its memory and is read-only after pattern_parse: any number of
- * threads may match with one pattern, each with its own scratch arena. */
+ * threads may match with one pattern, each with its own scratch arena.
+ *
+ * Where the language leaves a choice: a $or branch replaces an outer field of the same path wherever in the text that stands; of two
+ * sibling $or the later one does; a $or written twice in one object is a duplicate key, the last wins. An event's duplicate keys: the
+ * last wins, as for the JSON readers of the targets. A plain string that is an IP literal matches every spelling of the address; in
+ * anything-but it is compared by its text, as the service does. A text that is not JSON is refused before any other flaw. tests/cases
+ * holds the language as data. */
 #ifndef RULES_PATTERN_H
 #define RULES_PATTERN_H
 
@@ -33,8 +39,8 @@ struct str pattern_source(const struct pattern *p);
 enum err pattern_match(const struct pattern *p, const struct node *event, struct arena *scratch, bool *matched) MUST_USE;
 
 /* The exact string values that the pattern admits for a dotted path, without duplicates, in order of appearance: what a policy's
- * events:source condition compares for PutRule. False when the path is not constrained to exact strings (in some conjunction it is absent, or has
- * an alternative of another kind), or without memory. The strings live in the pattern, the array in `a`. */
+ * events:source condition compares for PutRule. False when the path is not constrained to exact strings (in some conjunction it is absent,
+ * or has an alternative of another kind), or without memory. The strings live in the pattern, the array in `a`. */
 bool pattern_values(const struct pattern *p, struct str path, struct arena *a, struct str **values, size_t *count);
 
 /* Reads the event of a TestEventPattern call: a JSON object with id, account, source, time, region and detail-type. The tree lives in

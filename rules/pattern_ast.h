@@ -16,9 +16,9 @@ enum pattern_kind {
     PATTERN_NULL,
     PATTERN_FALSE,
     PATTERN_TRUE,
-    PATTERN_PREFIX,        /* .text */
-    PATTERN_SUFFIX,        /* .text */
-    PATTERN_FOLDED,        /* equals-ignore-case; .text is folded, here and in the next two */
+    PATTERN_PREFIX, /* .text */
+    PATTERN_SUFFIX, /* .text */
+    PATTERN_FOLDED, /* equals-ignore-case; .text is folded, here and in the next two */
     PATTERN_PREFIX_FOLDED,
     PATTERN_SUFFIX_FOLDED,
     PATTERN_WILDCARD, /* .wildcard; .text as written */
@@ -59,9 +59,9 @@ struct pattern_alternative {
 };
 
 struct pattern_field {
-    struct str path;  /* keys joined with '.' */
-    size_t path_id;   /* equal for equal paths of this pattern */
-    size_t id;        /* place in pattern.fields: one for each array of alternatives in the source */
+    struct str path; /* keys joined with '.' */
+    size_t path_id;  /* equal for equal paths of this pattern */
+    size_t id;       /* place in pattern.fields: one for each array of alternatives in the source */
     const struct pattern_alternative *alternatives;
     size_t count;
     bool absent; /* one of them is exists: false */

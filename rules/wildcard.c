@@ -19,8 +19,10 @@ enum wildcard_flaw wildcard_check(struct str text, size_t *position) {
 enum err wildcard_read(struct str text, struct arena *a, struct wildcard *w) {
     size_t stars = 0;
     for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '\\') i++;
-        else stars += text.p[i] == '*';
+        if (text.p[i] == '\\')
+            i++;
+        else
+            stars += text.p[i] == '*';
     }
     struct str *pieces = arena_array(a, stars + 1, sizeof *pieces);
     char *bytes = arena_alloc(a, text.n);
@@ -60,7 +62,7 @@ enum { STAR = 0x110000, OTHER, SETS_MOST = 1 << 14, TABLE_SIZE = 1 << 15 };
 #define LOOKUPS_MOST ((size_t)10000000)
 
 struct position {
-    uint32_t c; /* a character, or STAR */
+    uint32_t c;              /* a character, or STAR */
     uint32_t child, sibling; /* 0: none */
 };
 /* Positions that are reached together, ascending; unused places are 0. Position 0, the empty prefix, stands in the first set only. */
@@ -189,6 +191,7 @@ enum err wildcard_complexity(const struct wildcard *const *set, size_t count, si
         for (size_t k = 0; k < set[i]->count; k++) most += set[i]->pieces[k].n;
     }
     struct automaton m = {.limit = limit};
+    if (most <= 2) return *complexity = most - 1, ERR_OK; /* "", "*" or one letter: common, and not worth the tables */
     m.positions = arena_array(work, most, sizeof *m.positions);
     m.sets = arena_array(work, SETS_MOST, sizeof *m.sets);
     m.table = arena_array(work, TABLE_SIZE, sizeof *m.table);

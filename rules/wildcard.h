@@ -22,6 +22,7 @@ bool wildcard_match(const struct wildcard *w, struct str s);
  * that one input can reach at once, in *complexity; whatever is above `limit` is reported as limit + 1. Exact up to a bound of work;
  * a set that needs more counts as above the limit. `work` holds the bookkeeping. ERR_NOMEM. */
 enum { WILDCARD_LIMIT_MAX = 30 };
-enum err wildcard_complexity(const struct wildcard *const *set, size_t count, size_t limit, struct arena *work, size_t *complexity) MUST_USE;
+enum err wildcard_complexity(const struct wildcard *const *set, size_t count, size_t limit, struct arena *work,
+                             size_t *complexity) MUST_USE;
 
 #endif

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct pattern *p;
     enum err e = pattern_parse(pattern, &p, &f);
     if (e) {
-        check(!p && (e == ERR_NOMEM || e == ERR_PATTERN));
+        check(!p && (e == ERR_NOMEM || e == ERR_PATTERN) && str_is_utf8(str_from(f.message)));
         check(e == ERR_NOMEM || (memcmp(f.message, "Event pattern is not valid. Reason: ", 36) == 0 && (f.line == 0) == (f.column == 0)));
         return 0;
     }

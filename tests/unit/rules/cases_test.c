@@ -1,6 +1,6 @@
-/* Runs the .jsonl files in tests/cases: each line is a test of its own. A line is {"name", "pattern", "event", "match": bool} or {"name", "pattern",
- * "error": reason, "line", "column"}; pattern and event are JSON, or a string that holds the text. A reason without a position is one
- * that the service gives without. */
+/* Runs the .jsonl files in tests/cases: each line is a test of its own. A line is {"name", "pattern", "event", "match": bool} or
+ * {"name", "pattern", "error": reason, "line", "column"}; pattern and event are JSON, or a string that holds the text. A reason without a
+ * position is one that the service gives without. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,8 +36,8 @@ static void check_match(const struct node *c, struct str pattern_text) {
     pattern_free(p);
     bool expected = doc_get(c, STR("match"))->kind == NODE_TRUE;
     if (matched != expected)
-        fail_msg("%.*s and %.*s: %s, expected %s", STR_ARG(pattern_text), STR_ARG(doc_get(c, STR("event"))->raw), matched ? "match" : "no match",
-                 expected ? "match" : "no match");
+        fail_msg("%.*s and %.*s: %s, expected %s", STR_ARG(pattern_text), STR_ARG(doc_get(c, STR("event"))->raw),
+                 matched ? "match" : "no match", expected ? "match" : "no match");
 }
 
 static int number_of(const struct node *c, const char *key) {
@@ -77,8 +77,10 @@ static void check_error(const struct node *c, struct str pattern_text) {
 static void run_case(void **state) {
     const struct node *c = *state;
     const struct node *pattern = doc_get(c, STR("pattern"));
-    if (doc_get(c, STR("error"))) check_error(c, text_of(pattern));
-    else check_match(c, text_of(pattern));
+    if (doc_get(c, STR("error")))
+        check_error(c, text_of(pattern));
+    else
+        check_match(c, text_of(pattern));
 }
 
 static bool is_case(const struct node *c) {

@@ -29,10 +29,10 @@ static struct node *parse(const char *text) {
     return root;
 }
 
-#define assert_str(s, z)                                                                                                  \
-    do {                                                                                                                  \
-        struct str str_ = (s);                                                                                            \
-        if (!str_eqz(str_, (z))) fail_msg("got \"%.*s\", expected \"%s\"", STR_ARG(str_), (z));                           \
+#define assert_str(s, z)                                                                                                                   \
+    do {                                                                                                                                   \
+        struct str str_ = (s);                                                                                                             \
+        if (!str_eqz(str_, (z))) fail_msg("got \"%.*s\", expected \"%s\"", STR_ARG(str_), (z));                                            \
     } while (0)
 
 static void refused(const char *text, size_t n, int line, int column, const char *sentence) {
@@ -41,7 +41,8 @@ static void refused(const char *text, size_t n, int line, int column, const char
     assert_int_equal(doc_parse(&arena, str_of(text, n), &root, &f), ERR_SYNTAX);
     assert_null(root);
     if (sentence) assert_string_equal(f.message, sentence);
-    if (f.line != line || f.column != column) fail_msg("%s: at %d:%d, expected %d:%d (%s)", text, f.line, f.column, line, column, f.message);
+    if (f.line != line || f.column != column)
+        fail_msg("%s: at %d:%d, expected %d:%d (%s)", text, f.line, f.column, line, column, f.message);
 }
 #define REFUSED(text, line, column, sentence) refused((text), sizeof(text) - 1, (line), (column), (sentence))
 
@@ -55,7 +56,8 @@ static void tree_has_kinds_keys_raw_bytes_and_counts(void **state) {
     assert_int_equal(a->kind, NODE_ARRAY);
     assert_int_equal(a->count, 8);
     assert_str(a->raw, "[1, -2.5e+3, \"x\", true, false, null, {}, []]");
-    static const enum node_kind kinds[] = {NODE_NUMBER, NODE_NUMBER, NODE_STRING, NODE_TRUE, NODE_FALSE, NODE_NULL, NODE_OBJECT, NODE_ARRAY};
+    static const enum node_kind kinds[] = {NODE_NUMBER, NODE_NUMBER, NODE_STRING, NODE_TRUE,
+                                           NODE_FALSE,  NODE_NULL,   NODE_OBJECT, NODE_ARRAY};
     static const char *const raws[] = {"1", "-2.5e+3", "\"x\"", "true", "false", "null", "{}", "[]"};
     size_t i = 0;
     for (struct node *e = a->child; e; e = e->next, i++) {
@@ -144,8 +146,10 @@ static void numbers_follow_the_grammar(void **state) {
 
 static void strings_are_strict(void **state) {
     (void)state;
-    static const char *const bad[] = {"\"\\x\"", "\"\\u12\"", "\"\\uD800\"", "\"\\uDC00\"", "\"\\uD800\\u0041\"", "\"\\uD800\\\"", "\"\\", "\"\\u12G4\"",
-                                      "\"\x80\"", "\"\xC0\x80\"", "\"\xED\xA0\x80\"", "\"\xF5\x80\x80\x80\"", "\"\xF4\x90\x80\x80\"", "\"\xE2\x82\"", "\"\x1F\""};
+    static const char *const bad[] = {
+        "\"\\x\"",     "\"\\u12\"", "\"\\uD800\"",  "\"\\uDC00\"",      "\"\\uD800\\u0041\"",   "\"\\uD800\\\"",        "\"\\",
+        "\"\\u12G4\"", "\"\x80\"",  "\"\xC0\x80\"", "\"\xED\xA0\x80\"", "\"\xF5\x80\x80\x80\"", "\"\xF4\x90\x80\x80\"", "\"\xE2\x82\"",
+        "\"\x1F\""};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct node *root;
         if (doc_parse(&arena, str_from(bad[i]), &root, NULL) != ERR_SYNTAX) fail_msg("%s was taken", bad[i]);

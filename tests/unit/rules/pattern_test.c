@@ -120,10 +120,43 @@ static void pattern_outlives_its_text(void **state) {
     pattern_free(NULL);
 }
 
+static void pattern_of_ordinary_size_takes_no_whole_block(void **state) {
+    (void)state;
+    struct pattern *p = parse(STR("{\"source\":[\"aws.ec2\"],\"detail\":{\"state\":[\"running\",\"stopped\"]}}"));
+    assert_in_range(p->arena.used_bytes, 1, 2048);
+    pattern_free(p);
+}
+
+static void nobody_needs_to_want_the_fault(void **state) {
+    (void)state;
+    struct pattern *p;
+    struct node *event;
+    assert_int_equal(pattern_parse(STR("{\"a\":5}"), &p, NULL), ERR_PATTERN);
+    assert_int_equal(pattern_parse(STR("{\"a\":[tru]}"), &p, NULL), ERR_PATTERN);
+    assert_int_equal(pattern_parse(STR_NULL, &p, NULL), ERR_PATTERN);
+    assert_null(p);
+    assert_int_equal(pattern_test_event(STR("{}"), &arena, &event, NULL), ERR_VALIDATION);
+}
+
+static void refusal_of_bytes_that_are_no_utf8_is_utf8(void **state) {
+    (void)state;
+    struct pattern *p;
+    static struct fault f;
+    assert_int_equal(pattern_parse(STR("{\"a\":[\"\xFF\"]}"), &p, &f), ERR_PATTERN);
+    assert_string_equal(f.message, "Event pattern is not valid. Reason: Unexpected byte 0xFF: expected well-formed UTF-8\n at [Source: "
+                                   "(String)\"not UTF-8\"; line: 1, column: 8]");
+}
+
 static void test_event_needs_its_six_fields(void **state) {
     (void)state;
     struct str good = STR("{\"id\":\"1\",\"account\":\"2\",\"source\":\"s\",\"time\":\"t\",\"region\":\"r\",\"detail-type\":\"d\"}");
-    static const char *const bad[] = {"", "x", "[]", "\"\"", "null", "{}",
+    static const char *const bad[] = {
+        "",
+        "x",
+        "[]",
+        "\"\"",
+        "null",
+        "{}",
         "{\"account\":\"2\",\"source\":\"s\",\"time\":\"t\",\"region\":\"r\",\"detail-type\":\"d\"}",
         "{\"id\":\"1\",\"source\":\"s\",\"time\":\"t\",\"region\":\"r\",\"detail-type\":\"d\"}",
         "{\"id\":\"1\",\"account\":\"2\",\"time\":\"t\",\"region\":\"r\",\"detail-type\":\"d\"}",
@@ -242,7 +275,8 @@ static void scratch_at_its_cap_is_an_error(void **state) {
 
 static void ordinary_match_takes_no_scratch(void **state) {
     (void)state;
-    struct pattern *p = parse(STR("{\"source\":[\"a\"],\"detail\":{\"state\":[\"x\",{\"prefix\":\"y\"}]},\"resources\":[{\"suffix\":\"z\"}]}"));
+    struct pattern *p =
+        parse(STR("{\"source\":[\"a\"],\"detail\":{\"state\":[\"x\",{\"prefix\":\"y\"}]},\"resources\":[{\"suffix\":\"z\"}]}"));
     struct node *event = event_of(STR("{\"source\":\"a\",\"resources\":[\"xz\"],\"detail\":{\"state\":\"yy\"}}"));
     struct arena none;
     arena_init(&none, 1);
@@ -260,7 +294,10 @@ struct leaf {
     char path[64];
     const struct node *value;
     size_t hops; /* arrays on the way, and the element taken in each */
-    struct { const struct node *array; size_t index; } hop[HOPS];
+    struct {
+        const struct node *array;
+        size_t index;
+    } hop[HOPS];
 };
 static struct leaf leaves[LEAVES];
 static size_t leaf_count;
@@ -348,7 +385,8 @@ static void add_fields(struct buf *b, size_t n) {
     for (size_t i = 0; i < n; i++) {
         buf_addf(b, "%s\"%s", i ? "," : "", keys[!below(4)]);
         for (size_t k = below(8) ? 1 : below(3); k > 0; k--) buf_addf(b, ".%s", keys[below(2)]);
-        buf_addf(b, "\":[%zu%s]", below(2), below(6) ? "" : ",{\"exists\":false}");
+        size_t value = below(2); /* apart: the order in which arguments are evaluated is the compiler's */
+        buf_addf(b, "\":[%zu%s]", value, below(6) ? "" : ",{\"exists\":false}");
     }
 }
 
@@ -382,7 +420,8 @@ static void verdict_equals_that_of_all_choices(void **state) {
         leaf_count = 0;
         flatten(root, (struct leaf){.path = ""}, true);
         bool want = false, got;
-        for (size_t k = 0; k < p->conjunction_count && !want; k++) want = choose(&p->conjunctions[k], 0, (const struct leaf *[16]){NULL}, 0);
+        for (size_t k = 0; k < p->conjunction_count && !want; k++)
+            want = choose(&p->conjunctions[k], 0, (const struct leaf *[16]){NULL}, 0);
         assert_int_equal(pattern_match(p, root, &arena, &got), ERR_OK);
         if (got != want) fail_msg("step %zu: %.*s %.*s: %d", i, STR_ARG(buf_str(&pattern)), STR_ARG(buf_str(&event)), got);
         matches += got;
@@ -426,7 +465,8 @@ static void wildcard_equals_backtracking(void **state) {
         struct wildcard compiled;
         if (i % 1000 == 0) arena_reset(&arena);
         assert_int_equal(wildcard_read(w, &arena, &compiled), ERR_OK);
-        if (wildcard_match(&compiled, str_of(s, n)) != backtrack(w.p, w.n, s, n)) fail_msg("step %zu: %.*s on %.*s", i, STR_ARG(w), (int)n, s);
+        if (wildcard_match(&compiled, str_of(s, n)) != backtrack(w.p, w.n, s, n))
+            fail_msg("step %zu: %.*s on %.*s", i, STR_ARG(w), (int)n, s);
     }
 }
 
@@ -507,9 +547,11 @@ static struct str spell(char *out, size_t size, int64_t m, int e) {
     int point = 1 + (int)below((size_t)n); /* digits before the decimal point */
     int exponent = e - zeros + n - point;
     if (digits[0] == '0' && n > 1) point = 1, exponent = 0; /* no leading zeros before others; zero has any exponent */
-    int written = snprintf(out, size, "%s%.*s%s%s", m < 0 || (m == 0 && below(2)) ? "-" : "", point, digits, point < n ? "." : "", digits + point);
+    int written =
+        snprintf(out, size, "%s%.*s%s%s", m < 0 || (m == 0 && below(2)) ? "-" : "", point, digits, point < n ? "." : "", digits + point);
+    char e_sign = "eE"[below(2)];
     if (exponent || below(2))
-        written += snprintf(out + written, size - (size_t)written, "%c%s%d", "eE"[below(2)], exponent >= 0 && below(2) ? "+" : "", exponent);
+        written += snprintf(out + written, size - (size_t)written, "%c%s%d", e_sign, exponent >= 0 && below(2) ? "+" : "", exponent);
     return str_of(out, (size_t)written);
 }
 
@@ -522,7 +564,8 @@ static void number_order_equals_that_of_integers(void **state) {
         __int128 value[2];
         for (size_t k = 0; k < 2; k++) {
             int64_t most = (int64_t[]){3, 1000, 1000000000, 1000000000000000000}[below(4)];
-            int64_t m = (int64_t)below((size_t)most) * (below(2) ? 1 : -1);
+            int64_t m = (int64_t)below((size_t)most);
+            if (below(2)) m = -m;
             int e = (int)below(4);
             value[k] = (__int128)m * (int[]){1, 10, 100, 1000}[e];
             n[k] = number_read(spell(text[k], sizeof text[k], m, e));
@@ -531,7 +574,8 @@ static void number_order_equals_that_of_integers(void **state) {
         }
         if (i % 1000 == 0) arena_reset(&arena);
         int want = (value[0] > value[1]) - (value[0] < value[1]), got = number_compare(&n[0], &n[1]);
-        if ((got > 0) - (got < 0) != want) fail_msg("step %zu: %.*s and %.*s: %d, expected %d", i, STR_ARG(n[0].text), STR_ARG(n[1].text), got, want);
+        if ((got > 0) - (got < 0) != want)
+            fail_msg("step %zu: %.*s and %.*s: %d, expected %d", i, STR_ARG(n[0].text), STR_ARG(n[1].text), got, want);
         equal += want == 0;
     }
     assert_true(equal > 1000);
@@ -598,6 +642,9 @@ int main(void) {
         TEST(values_of_a_path_are_its_exact_strings),
         TEST(conjunctions_and_fields_can_be_read),
         TEST(pattern_outlives_its_text),
+        TEST(pattern_of_ordinary_size_takes_no_whole_block),
+        TEST(nobody_needs_to_want_the_fault),
+        TEST(refusal_of_bytes_that_are_no_utf8_is_utf8),
         TEST(test_event_needs_its_six_fields),
         TEST(event_that_is_no_object_matches_nothing),
         TEST(long_text_is_refused),
