@@ -151,6 +151,7 @@ void child_reap(struct child *c, struct child_end *end) {
     struct failure failure;
     if (read(c->status, &failure, sizeof failure) == (ssize_t)sizeof failure) {
         end->not_run = true;
+        end->no_directory = failure.step == STEP_DIRECTORY;
         end->step = step_names[failure.step];
         end->error = failure.error;
     }

@@ -37,6 +37,7 @@ bool child_extend_cpu(const struct child *c, int64_t seconds);
 
 struct child_end {
     bool not_run;       /* the program was never executed: `error` says why */
+    bool no_directory;  /* because its working directory could not be entered */
     const char *step;   /* "run", "enter the working directory", "set a limit" */
     int error;          /* errno */
     bool exited;        /* false: ended by `signal` */

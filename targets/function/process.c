@@ -118,6 +118,7 @@ enum err process_start(struct function *f, struct invocation *first, int epoll, 
                        struct process **out, struct fault *fault) {
     struct process *p = calloc(1, sizeof *p);
     if (!p) return fault_set(fault, ERR_NOMEM, NULL);
+    p->child = (struct child){.pid = -1, .pidfd = -1, .in = -1, .out = -1, .err = -1, .status = -1};
     p->epoll = epoll;
     p->allowance = allowance;
     p->function = function_ref(f);
@@ -250,7 +251,8 @@ static void finish_by_end(struct process *p, const struct child_end *end) {
         return;
     }
     if (end->not_run) {
-        snprintf(message, sizeof message, "cannot %s %s: %s", end->step, p->function->command[0].p, strerror(end->error));
+        const char *what = end->no_directory ? p->function->working_directory.p : p->function->command[0].p;
+        snprintf(message, sizeof message, "cannot %s %s: %s", end->step, what, strerror(end->error));
     } else if (!end->exited) {
         const char *name = sigabbrev_np(end->signal);
         snprintf(message, sizeof message, "%s was ended by signal %d (SIG%s)", who, end->signal, name ? name : "?");
