@@ -112,6 +112,12 @@ static bool watch_fd(struct process *p, int fd, int what, uint32_t events) {
     return !epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
+/* Explicitly, before it is closed: while another child is between fork and exec it holds a copy of our descriptor, so that closing alone
+ * would leave the watch behind, and epoll would report it for a process that is gone. */
+static void unwatch(struct process *p, int fd) {
+    if (fd >= 0) epoll_ctl(p->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
 static void feed(struct process *p);
 
 enum err process_start(struct function *f, struct invocation *first, int epoll, struct log_allowance *allowance, int64_t now_ms,
@@ -129,8 +135,8 @@ enum err process_start(struct function *f, struct invocation *first, int epoll, 
         struct child_end end;
         err = fault_set(fault, ERR_INTERNAL, "cannot watch a process: %s", strerror(errno));
         child_signal(&p->child, SIGKILL);
+        unwatch(p, p->child.pidfd);
         child_reap(&p->child, &end);
-        child_close(&p->child);
     }
     if (err) {
         process_free(p);
@@ -142,6 +148,10 @@ enum err process_start(struct function *f, struct invocation *first, int epoll, 
 }
 
 void process_free(struct process *p) {
+    if (p->feeding) unwatch(p, p->child.in);
+    unwatch(p, p->child.out);
+    unwatch(p, p->child.err);
+    unwatch(p, p->child.pidfd);
     child_close(&p->child);
     buf_fini(&p->answer);
     function_unref(p->function);
@@ -163,7 +173,7 @@ void process_give(struct process *p, struct invocation *invocation, int64_t now_
 }
 
 static void stop_feeding(struct process *p) {
-    if (p->feeding) epoll_ctl(p->epoll, EPOLL_CTL_DEL, p->child.in, NULL);
+    if (p->feeding) unwatch(p, p->child.in);
     p->feeding = false;
 }
 
@@ -307,6 +317,7 @@ static void read_output(struct process *p, int64_t now_ms) {
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == EAGAIN) return;
         if (got <= 0) {
+            unwatch(p, p->child.out);
             child_close_one(&p->child.out);
             if (p->function->worker && !p->dead && p->stage == STAGE_RUN) process_end(p, VERDICT_CLOSED, now_ms);
             return;
@@ -357,6 +368,7 @@ static void read_errors(struct process *p, int64_t now_ms) {
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == EAGAIN) return;
         if (got <= 0) {
+            unwatch(p, p->child.err);
             child_close_one(&p->child.err);
             return;
         }
@@ -401,6 +413,7 @@ static void log_death(const struct process *p, const struct child_end *end) {
 static void reap(struct process *p, int64_t now_ms) {
     struct child_end end;
     stop_feeding(p);
+    unwatch(p, p->child.pidfd);
     child_reap(&p->child, &end);
     /* What it wrote last; READ_ROUNDS bounds what a descendant that escaped the group could still add. */
     read_errors(p, now_ms);
@@ -409,7 +422,6 @@ static void reap(struct process *p, int64_t now_ms) {
     read_output(p, now_ms);
     log_death(p, &end);
     finish_by_end(p, &end);
-    child_close(&p->child);
 }
 
 void process_abandon(struct process *p) {
@@ -418,7 +430,6 @@ void process_abandon(struct process *p) {
     child_signal(&p->child, SIGKILL);
     p->dead = true;
     finish_by_verdict(p);
-    child_close(&p->child);
 }
 
 void process_handle(struct process *p, const struct watch *watch, int64_t now_ms) {
