@@ -25,6 +25,9 @@ struct node {
 /* Parses a whole text. *root points into the arena. Errors: ERR_SYNTAX with line and column (1-based, columns in characters)
  * and a sentence that says what stood there and what was expected; ERR_NOMEM past the arena's cap. */
 enum err doc_parse(struct arena *a, struct str text, struct node **root, struct fault *fault) MUST_USE;
+/* As doc_parse; after a syntax error *stop gets the place where a streaming parser would say it is: behind an unknown word (at the
+ * bracket in [tru]), at any other offending character, or the text's end. For the sentences of the service, which follow that habit. */
+enum err doc_parse_stop(struct arena *a, struct str text, struct node **root, struct fault *fault, const char **stop) MUST_USE;
 /* The last member of that name (the one that wins), or NULL. `object` may be NULL or of another kind: NULL then. */
 struct node *doc_get(const struct node *object, struct str key);
 /* Line and column (1-based, column in characters) of a byte of the text; `at` points into it. */

@@ -117,11 +117,6 @@ static void quote_map(struct buf *out, const struct shape *shape, const struct l
     buf_addc(out, '}');
 }
 
-static void quote_i64(struct buf *out, const struct opt_i64 *v) {
-    if (v->set) buf_addf(out, "%" PRId64, v->v);
-    else buf_addz(out, "null");
-}
-
 /* A NUL would end the message early: it is shown as the escape. */
 static void quote_text(struct buf *out, struct str s) {
     struct str rest = s, piece;
@@ -133,32 +128,22 @@ static void quote_text(struct buf *out, struct str s) {
 }
 
 static void quote_value(struct buf *out, const struct shape *shape, const void *slot) {
+    if (shape_is_absent(shape, slot)) {
+        buf_addz(out, "null");
+        return;
+    }
     if (shape->sensitive) {
         buf_addz(out, "****");
         return;
     }
     switch (shape->type) {
     case SHAPE_STRING:
-    case SHAPE_JSON: {
-        const struct str *s = slot;
-        if (s->p) quote_text(out, *s);
-        else buf_addz(out, "null");
-        break;
-    }
+    case SHAPE_JSON: quote_text(out, *(const struct str *)slot); break;
     case SHAPE_BLOB: buf_addf(out, "%zu bytes", ((const struct str *)slot)->n); break;
     case SHAPE_INTEGER:
-    case SHAPE_TIMESTAMP: quote_i64(out, slot); break;
-    case SHAPE_BOOLEAN: {
-        const struct opt_bool *b = slot;
-        buf_addz(out, !b->set ? "null" : b->v ? "true" : "false");
-        break;
-    }
-    case SHAPE_STRUCT: {
-        void *const *p = slot;
-        if (*p) quote_struct(out, shape, *p);
-        else buf_addz(out, "null");
-        break;
-    }
+    case SHAPE_TIMESTAMP: buf_addf(out, "%" PRId64, ((const struct opt_i64 *)slot)->v); break;
+    case SHAPE_BOOLEAN: buf_addz(out, ((const struct opt_bool *)slot)->v ? "true" : "false"); break;
+    case SHAPE_STRUCT: quote_struct(out, shape, *(void *const *)slot); break;
     case SHAPE_LIST: quote_list(out, shape, slot); break;
     case SHAPE_MAP: quote_map(out, shape, slot); break;
     }
