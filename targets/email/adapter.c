@@ -93,8 +93,13 @@ static bool write_text(const struct email *email, struct mail *m, struct str to)
     const struct delivery *d = &m->attempt->delivery;
     char id[ID_TEXT_SIZE];
     id_text(id_random(), id);
-    const struct message message = {.from = email->host->smtp_from, .to = to, .subject = d->subject, .body = d->input, .id = str_from(id),
-                                    .topic_arn = d->source_arn, .date_ms = clock_now_ms()};
+    const struct message message = {.from = email->host->smtp_from,
+                                    .to = to,
+                                    .subject = d->subject,
+                                    .body = d->input,
+                                    .id = str_from(id),
+                                    .topic_arn = d->source_arn,
+                                    .date_ms = clock_now_ms()};
     buf_init(&m->text, 0);
     message_write(&message, &m->text);
     return !m->text.failed;

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 enum { STEP_RUN, STEP_DIRECTORY, STEP_LIMIT, STEP_DESCRIPTORS };
-static const char *const step_names[] = {"run the program", "enter the working directory", "set a limit", "set up standard input and output"};
+static const char *const step_names[] = {"run the program", "enter the working directory", "set a limit",
+                                         "set up standard input and output"};
 
 struct failure { /* what the child writes when it does not come to exec */
     int step, error;

@@ -53,8 +53,10 @@ struct environment {
 
 static void add_variable(struct environment *e, const char *name, struct str value) {
     struct str text = arena_printf(e->arena, "%s=%.*s", name, STR_ARG(value));
-    if (!text.p) e->failed = true;
-    else *e->at++ = (char *)text.p;
+    if (!text.p)
+        e->failed = true;
+    else
+        *e->at++ = (char *)text.p;
 }
 
 static bool has_variable(const struct function *f, const char *name) {
@@ -105,7 +107,7 @@ static enum err start_child(struct process *p, const struct invocation *first, s
     return err;
 }
 
-static bool watch_fd(struct process *p, int fd, int what, uint32_t events) {
+static bool watch_fd(struct process *p, int fd, enum watched what, uint32_t events) {
     p->watches[what].process = p;
     p->watches[what].what = what;
     struct epoll_event e = {.events = events, .data.ptr = &p->watches[what]};
@@ -201,14 +203,18 @@ static void feed(struct process *p) {
             if (p->feeding) return;
         }
         if (put < 0) { /* a process need not read its event, its exit tells; a worker has to */
-            if (p->function->worker) process_end(p, VERDICT_CLOSED, clock_mono_ms());
-            else end_input(p);
+            if (p->function->worker)
+                process_end(p, VERDICT_CLOSED, clock_mono_ms());
+            else
+                end_input(p);
             return;
         }
         p->sent += (size_t)put;
     }
-    if (p->function->worker) stop_feeding(p);
-    else end_input(p);
+    if (p->function->worker)
+        stop_feeding(p);
+    else
+        end_input(p);
 }
 
 /* ---- the outcome out ------------------------------------------------------------------------------------------------------------ */
@@ -267,7 +273,8 @@ static void finish_by_end(struct process *p, const struct child_end *end) {
         const char *name = sigabbrev_np(end->signal);
         snprintf(message, sizeof message, "%s was ended by signal %d (SIG%s)", who, end->signal, name ? name : "?");
     } else if (end->code || p->function->worker) {
-        snprintf(message, sizeof message, "%s ended with exit status %d%s", who, end->code, p->function->worker ? " before it answered" : "");
+        snprintf(message, sizeof message, "%s ended with exit status %d%s", who, end->code,
+                 p->function->worker ? " before it answered" : "");
     }
     if (message[0]) add_last_error(p, message, sizeof message);
     bool delivered = !message[0];
@@ -306,8 +313,10 @@ static void take_output(struct process *p, struct str bytes, int64_t now_ms) {
     /* Only what just came can hold the line's end. */
     size_t end = str_find(got, '\n', got.n - bytes.n);
     bool whole = p->invocation && p->sent == p->invocation->payload.n + 1;
-    if (!p->invocation || (end < got.n && (!whole || end + 1 < got.n))) process_end(p, VERDICT_GARBAGE, now_ms);
-    else if (end < got.n) take_answer(p, str_of(got.p, end), now_ms);
+    if (!p->invocation || (end < got.n && (!whole || end + 1 < got.n)))
+        process_end(p, VERDICT_GARBAGE, now_ms);
+    else if (end < got.n)
+        take_answer(p, str_of(got.p, end), now_ms);
 }
 
 static void read_output(struct process *p, int64_t now_ms) {
@@ -373,8 +382,10 @@ static void read_errors(struct process *p, int64_t now_ms) {
             return;
         }
         for (ssize_t i = 0; i < got; i++) {
-            if (chunk[i] == '\n') end_error_line(p, now_ms);
-            else if (p->line_bytes < sizeof p->line) p->line[p->line_bytes++] = chunk[i]; /* the rest of a longer line is cut */
+            if (chunk[i] == '\n')
+                end_error_line(p, now_ms);
+            else if (p->line_bytes < sizeof p->line)
+                p->line[p->line_bytes++] = chunk[i]; /* the rest of a longer line is cut */
         }
     }
 }
@@ -400,8 +411,10 @@ void process_end(struct process *p, enum verdict verdict, int64_t now_ms) {
 
 void process_tick(struct process *p, int64_t now_ms) {
     if (p->dead || now_ms < p->deadline_ms) return;
-    if (p->stage == STAGE_RUN) process_end(p, p->invocation ? VERDICT_TIMEOUT : VERDICT_RETIRED, now_ms);
-    else enter_stage(p, p->stage + 1, now_ms);
+    if (p->stage == STAGE_RUN)
+        process_end(p, p->invocation ? VERDICT_TIMEOUT : VERDICT_RETIRED, now_ms);
+    else
+        enter_stage(p, p->stage + 1, now_ms);
 }
 
 static void log_death(const struct process *p, const struct child_end *end) {
@@ -436,8 +449,10 @@ void process_handle(struct process *p, const struct watch *watch, int64_t now_ms
     if (p->dead) return; /* ended earlier in the same batch of events */
     switch (watch->what) {
     case WATCH_IN:
-        if (p->invocation) feed(p);
-        else stop_feeding(p);
+        if (p->invocation)
+            feed(p);
+        else
+            stop_feeding(p);
         break;
     case WATCH_OUT: read_output(p, now_ms); break;
     case WATCH_ERR: read_errors(p, now_ms); break;

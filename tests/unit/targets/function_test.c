@@ -94,7 +94,8 @@ static void create(struct recipe r) {
     assert_int_equal(make(r, "CreateFunction", &c), ERR_OK);
     arena_fini(&c.arena);
 }
-#define SH(script) {"/bin/sh", "-c", script}
+#define SH(script)                                                                                                                         \
+    { "/bin/sh", "-c", script }
 /* A worker that answers each line with what the shell word says. */
 #define WORKER(answer) SH("while read -r line; do echo " answer "; done")
 
@@ -111,8 +112,10 @@ static struct str file_text(const char *name, char *text, size_t size) {
     struct fault fault;
     buf_init(&b, 0);
     snprintf(path, sizeof path, "%s/%s", host_dir, name);
-    if (os_read_file(path, 1 << 20, &b, &fault)) text[0] = 0;
-    else str_copyz(text, size, buf_str(&b));
+    if (os_read_file(path, 1 << 20, &b, &fault))
+        text[0] = 0;
+    else
+        str_copyz(text, size, buf_str(&b));
     buf_fini(&b);
     return str_from(text);
 }
@@ -259,7 +262,9 @@ static void environment_is_minimal_and_ours(void **state) {
     (void)state;
     char text[2048];
     setenv("SECRET_OF_THE_DAEMON", "x", 1);
-    create((struct recipe){.name = "f", .directory = host_dir, .command = SH("env > e"),
+    create((struct recipe){.name = "f",
+                           .directory = host_dir,
+                           .command = SH("env > e"),
                            .variables = {{.key = STR("COLOUR"), .s = STR("sky blue")}, {.key = STR("LANG"), .s = STR("de_DE")}}});
     assert_int_equal(attempt(ARN("f"), STR("{}")).outcome, OUTCOME_DELIVERED);
     file_text("e", text, sizeof text);
@@ -280,7 +285,8 @@ static void no_descriptor_signal_or_mask_leaks_into_the_child(void **state) {
     char text[2048];
     int leak = open("/dev/null", O_RDONLY); /* without O_CLOEXEC, as a careless library would */
     signal(SIGPIPE, SIG_IGN);
-    create((struct recipe){.name = "f", .directory = host_dir,
+    create((struct recipe){.name = "f",
+                           .directory = host_dir,
                            .command = SH("ls -l /proc/self/fd | grep -c null > fds; grep -E 'Sig(Ign|Blk)' /proc/self/status > sig")});
     assert_int_equal(attempt(ARN("f"), STR("{}")).outcome, OUTCOME_DELIVERED);
     signal(SIGPIPE, SIG_DFL);
@@ -294,8 +300,8 @@ static void no_descriptor_signal_or_mask_leaks_into_the_child(void **state) {
 static void limits_hold(void **state) {
     (void)state;
     char text[64];
-    create((struct recipe){.name = "f", .directory = host_dir, .command = SH("ulimit -v > v; ulimit -t > t; ulimit -c > c"), .memory = 512,
-                           .cpu = 7});
+    create((struct recipe){
+        .name = "f", .directory = host_dir, .command = SH("ulimit -v > v; ulimit -t > t; ulimit -c > c"), .memory = 512, .cpu = 7});
     assert_int_equal(attempt(ARN("f"), STR("{}")).outcome, OUTCOME_DELIVERED);
     file_text("v", text, sizeof text);
     assert_string_equal(text, "524288\n");
@@ -338,7 +344,9 @@ static void concurrency_is_a_bound(void **state) {
     (void)state;
     static struct trial trials[6];
     char text[64];
-    create((struct recipe){.name = "f", .directory = host_dir, .concurrency = 2,
+    create((struct recipe){.name = "f",
+                           .directory = host_dir,
+                           .concurrency = 2,
                            .command = SH("mkdir slot1 2>/dev/null || mkdir slot2 2>/dev/null || echo over >> over; sleep 0.1;"
                                          "rmdir slot1 2>/dev/null || rmdir slot2")});
     assert_int_equal(target.kind->concurrency(target.self, ARN("f")), 2);
@@ -356,7 +364,10 @@ static void concurrency_is_a_bound(void **state) {
 static void worker_serves_many_events(void **state) {
     (void)state;
     char text[64];
-    create((struct recipe){.name = "w", .mode = "worker", .directory = host_dir, .concurrency = 1,
+    create((struct recipe){.name = "w",
+                           .mode = "worker",
+                           .directory = host_dir,
+                           .concurrency = 1,
                            .command = SH("echo start >> starts; while read -r line; do echo \"$line\" >> got; echo {}; done")});
     for (int i = 0; i < 20; i++) assert_int_equal(attempt(ARN("w"), STR("{\"n\":1}")).outcome, OUTCOME_DELIVERED);
     file_text("starts", text, sizeof text);
@@ -395,7 +406,10 @@ static void worker_answer_past_the_bound_ends_it(void **state) {
 
 static void worker_that_dies_is_reported_and_replaced(void **state) {
     (void)state;
-    create((struct recipe){.name = "w", .mode = "worker", .directory = host_dir, .concurrency = 1,
+    create((struct recipe){.name = "w",
+                           .mode = "worker",
+                           .directory = host_dir,
+                           .concurrency = 1,
                            .command = SH("while read -r line; do if mkdir once; then echo oops >&2; exit 7; fi; echo '{}'; done")});
     struct trial trial = attempt(ARN("w"), STR("{}"));
     assert_int_equal(trial.outcome, OUTCOME_ERROR_FROM_TARGET);
@@ -405,7 +419,10 @@ static void worker_that_dies_is_reported_and_replaced(void **state) {
 
 static void worker_timeout_ends_only_that_worker(void **state) {
     (void)state;
-    create((struct recipe){.name = "w", .mode = "worker", .timeout = 1, .command = SH("while read -r line; do case $line in *slow*) sleep 100;; esac; echo '{}'; done")});
+    create((struct recipe){.name = "w",
+                           .mode = "worker",
+                           .timeout = 1,
+                           .command = SH("while read -r line; do case $line in *slow*) sleep 100;; esac; echo '{}'; done")});
     assert_int_equal(attempt(ARN("w"), STR("{}")).outcome, OUTCOME_DELIVERED);
     assert_int_equal(attempt(ARN("w"), STR("\"slow\"")).outcome, OUTCOME_TIMEOUT);
     assert_int_equal(attempt(ARN("w"), STR("{}")).outcome, OUTCOME_DELIVERED);
@@ -423,8 +440,8 @@ static void idle_worker_is_ended_after_a_time(void **state) {
     (void)state;
     int64_t now = 1790000000000;
     clock_fake(now);
-    create((struct recipe){.name = "w", .mode = "worker", .directory = host_dir,
-                           .command = SH("while read -r line; do echo '{}'; done; touch ended")});
+    create((struct recipe){
+        .name = "w", .mode = "worker", .directory = host_dir, .command = SH("while read -r line; do echo '{}'; done; touch ended")});
     create((struct recipe){.name = "wake", .command = {"/bin/true"}});
     assert_int_equal(attempt(ARN("w"), STR("{}")).outcome, OUTCOME_DELIVERED);
     clock_fake(now + RUNNER_IDLE_MS + 1);
@@ -436,11 +453,14 @@ static void idle_worker_is_ended_after_a_time(void **state) {
 static void changed_function_gets_new_workers(void **state) {
     (void)state;
     struct host_call c;
-    create((struct recipe){.name = "w", .mode = "worker", .directory = host_dir, .concurrency = 1,
+    create((struct recipe){.name = "w",
+                           .mode = "worker",
+                           .directory = host_dir,
+                           .concurrency = 1,
                            .command = SH("while read -r line; do echo '{}'; done; touch old-ended")});
     assert_int_equal(attempt(ARN("w"), STR("{}")).outcome, OUTCOME_DELIVERED);
-    assert_int_equal(make((struct recipe){.name = "w", .command = WORKER("'{\"errorMessage\":\"new\"}'")}, "UpdateFunctionConfiguration", &c),
-                     ERR_OK);
+    assert_int_equal(
+        make((struct recipe){.name = "w", .command = WORKER("'{\"errorMessage\":\"new\"}'")}, "UpdateFunctionConfiguration", &c), ERR_OK);
     arena_fini(&c.arena);
     assert_string_equal(attempt(ARN("w"), STR("{}")).message, "new");
     await_file("old-ended");
@@ -451,7 +471,8 @@ static void changed_function_gets_new_workers(void **state) {
 static void stop_ends_everything_and_reports_it(void **state) {
     (void)state;
     static struct trial running, waiting, late;
-    create((struct recipe){.name = "f", .directory = host_dir, .concurrency = 1, .command = SH("trap '' TERM; touch up; while :; do sleep 1; done")});
+    create((struct recipe){
+        .name = "f", .directory = host_dir, .concurrency = 1, .command = SH("trap '' TERM; touch up; while :; do sleep 1; done")});
     trial_begin(&running, &target, ARN("f"), STR("{}"));
     trial_begin(&waiting, &target, ARN("f"), STR("{}"));
     await_file("up");
@@ -503,8 +524,12 @@ static void names_are_parsed_in_all_their_forms(void **state) {
     struct str account, name;
     static const char *const good[] = {"f", "f:$LATEST", "function:f", "444455556666:function:f",
                                        "arn:aws:lambda:us-east-1:444455556666:function:f:$LATEST"};
-    static const char *const bad[] = {"f:7", "", "arn:aws:lambda:eu-west-1:444455556666:function:f", "444455556666:f",
-                                      "arn:aws:sqs:us-east-1:444455556666:function:f", "arn:aws:lambda:us-east-1:444455556666:function:"};
+    static const char *const bad[] = {"f:7",
+                                      "",
+                                      "arn:aws:lambda:eu-west-1:444455556666:function:f",
+                                      "444455556666:f",
+                                      "arn:aws:sqs:us-east-1:444455556666:function:f",
+                                      "arn:aws:lambda:us-east-1:444455556666:function:"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_true(function_name_parse(str_from(good[i]), STR("us-east-1"), STR("111122223333"), &account, &name));
         assert_true(str_eqz(name, "f"));
@@ -524,7 +549,8 @@ static void function_of_another_account_is_refused(void **state) {
     (void)state;
     static struct trial trial;
     create((struct recipe){.name = "f", .command = {"/bin/true"}});
-    trial = (struct trial){.attempt = {.delivery = {.arn = ARN("f"), .account = STR("444455556666"), .input = STR("{}")}, .done = trial_done}};
+    trial =
+        (struct trial){.attempt = {.delivery = {.arn = ARN("f"), .account = STR("444455556666"), .input = STR("{}")}, .done = trial_done}};
     trial.attempt.ctx = &trial;
     target.kind->attempt(target.self, &trial.attempt);
     assert_int_equal(trial.outcome, OUTCOME_NO_PERMISSIONS);
@@ -576,16 +602,53 @@ static void get_update_list_delete(void **state) {
     arena_fini(&c.arena);
 }
 
+/* What a request is as JSON: the shapes of model.c. */
+static void requests_are_decoded_and_checked_by_their_shapes(void **state) {
+    (void)state;
+    struct arena a;
+    struct fault fault;
+    struct function_settings in = {.mode = STR_NULL};
+    arena_init(&a, 0);
+    assert_int_equal(shape_decode(&function_shape_settings,
+                                  STR("{\"FunctionName\":\"f\",\"Command\":[\"/bin/cat\",\"-u\"],\"Mode\":\"worker\",\"Timeout\":5,"
+                                      "\"Environment\":{\"Variables\":{\"AB\":\"c\"}}}"),
+                                  true, &a, &in, &fault),
+                     ERR_OK);
+    assert_true(str_eqz(*LIST_AT(in.command, struct str, 1), "-u"));
+    assert_int_equal(in.timeout.v, 5);
+    assert_true(str_eqz(LIST_AT(in.environment->variables, struct map_entry, 0)->s, "c"));
+    static const char *const bad[] = {
+        "{\"FunctionName\":\"f\"}", "{\"FunctionName\":\"a b\",\"Command\":[\"x\"]}", "{\"FunctionName\":\"f\",\"Command\":[]}",
+        "{\"FunctionName\":\"f\",\"Command\":[\"x\"],\"Timeout\":901}", "{\"FunctionName\":\"f\",\"Command\":[\"x\"],\"Mode\":\"thread\"}"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        in = (struct function_settings){.mode = STR_NULL};
+        assert_int_equal(shape_decode(&function_shape_settings, str_from(bad[i]), true, &a, &in, &fault), ERR_VALIDATION);
+    }
+    arena_fini(&a);
+}
+
+static void every_operation_has_a_handler(void **state) {
+    (void)state;
+    for (const struct operation *o = function_operations; o->name; o++) {
+        const struct handler_row *h = function_handlers;
+        while (h->name && strcmp(h->name, o->name) != 0) h++;
+        assert_non_null(h->name);
+        assert_non_null(h->handler);
+    }
+}
+
 static void bad_settings_are_refused(void **state) {
     (void)state;
     struct host_call c;
     assert_int_equal(make((struct recipe){.name = "f", .command = {""}}, "CreateFunction", &c), ERR_INVALID_PARAMETER);
     arena_fini(&c.arena);
     assert_int_equal(make((struct recipe){.name = "f", .command = {"/bin/true"}, .variables = {{.key = STR("BUS_X"), .s = STR("1")}}},
-                          "CreateFunction", &c), ERR_INVALID_PARAMETER);
+                          "CreateFunction", &c),
+                     ERR_INVALID_PARAMETER);
     arena_fini(&c.arena);
     assert_int_equal(make((struct recipe){.name = "f", .command = {"/bin/true"}, .variables = {{.key = STR("XY"), .s = STR("1\0002")}}},
-                          "CreateFunction", &c), ERR_INVALID_PARAMETER);
+                          "CreateFunction", &c),
+                     ERR_INVALID_PARAMETER);
     assert_non_null(strstr(c.call.fault.message, "NUL"));
     arena_fini(&c.arena);
 }
@@ -594,8 +657,8 @@ static void functions_are_there_after_a_restart(void **state) {
     (void)state;
     struct fault fault;
     char text[64];
-    create((struct recipe){.name = "f", .directory = host_dir, .command = SH("echo $COLOUR > c"),
-                           .variables = {{.key = STR("COLOUR"), .s = STR("r\"e\\d")}}});
+    create((struct recipe){
+        .name = "f", .directory = host_dir, .command = SH("echo $COLOUR > c"), .variables = {{.key = STR("COLOUR"), .s = STR("r\"e\\d")}}});
     target.stop(target.self);
     target.free(target.self);
     assert_int_equal(target_function_new(&host, &target, &fault), ERR_OK);
@@ -698,6 +761,8 @@ int main(void) {
         T(function_of_another_account_is_refused),
         T(create_twice_is_a_conflict),
         T(get_update_list_delete),
+        T(requests_are_decoded_and_checked_by_their_shapes),
+        T(every_operation_has_a_handler),
         T(bad_settings_are_refused),
         T(functions_are_there_after_a_restart),
         T(invoke_answers_what_the_process_wrote),

@@ -73,8 +73,10 @@ static const char *read_log(const char *name) {
     struct buf b;
     struct fault fault;
     buf_init(&b, 0);
-    if (os_read_file(path_of(name), sizeof text - 1, &b, &fault)) str_copyz(text, sizeof text, STR("(none)"));
-    else str_copyz(text, sizeof text, buf_str(&b));
+    if (os_read_file(path_of(name), sizeof text - 1, &b, &fault))
+        str_copyz(text, sizeof text, STR("(none)"));
+    else
+        str_copyz(text, sizeof text, buf_str(&b));
     buf_fini(&b);
     return text;
 }
@@ -290,7 +292,8 @@ static void group_of_another_account_is_refused(void **state) {
     (void)state;
     static struct trial trial;
     create((struct log_group_settings){.log_group_name = STR("a")});
-    trial = (struct trial){.attempt = {.delivery = {.arn = ARN("a"), .account = STR("444455556666"), .input = STR("{}")}, .done = trial_done}};
+    trial =
+        (struct trial){.attempt = {.delivery = {.arn = ARN("a"), .account = STR("444455556666"), .input = STR("{}")}, .done = trial_done}};
     trial.attempt.ctx = &trial;
     target.kind->attempt(target.self, &trial.attempt);
     assert_int_equal(trial.outcome, OUTCOME_NO_PERMISSIONS);
@@ -298,12 +301,13 @@ static void group_of_another_account_is_refused(void **state) {
 
 static void bad_files_are_refused(void **state) {
     (void)state;
-    static const char *const bad[] = {"../x", "a/../b", "/etc/passwd", "a//b", "a/", ".hidden", "a/.b", "a b", "a\nb", "x.jsonl.1",
-                                      "444455556666-x.jsonl", ""};
+    static const char *const bad[] = {"../x", "a/../b",    "/etc/passwd",          "a//b", "a/", ".hidden", "a/.b", "a b",
+                                      "a\nb", "x.jsonl.1", "444455556666-x.jsonl", ""};
     char message[512];
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(call("CreateLogGroup", (struct log_group_settings){.log_group_name = STR("a"), .file = str_from(bad[i])}, message,
-                              sizeof message), ERR_INVALID_PARAMETER);
+                              sizeof message),
+                         ERR_INVALID_PARAMETER);
         assert_non_null(strstr(message, "is not valid: "));
     }
 }
@@ -312,11 +316,13 @@ static void two_groups_cannot_share_a_file(void **state) {
     (void)state;
     char message[512];
     create((struct log_group_settings){.log_group_name = STR("a"), .file = STR("one.jsonl")});
-    assert_int_equal(call("CreateLogGroup", (struct log_group_settings){.log_group_name = STR("b"), .file = STR("one.jsonl")}, message,
-                          sizeof message), ERR_INVALID_PARAMETER);
+    assert_int_equal(
+        call("CreateLogGroup", (struct log_group_settings){.log_group_name = STR("b"), .file = STR("one.jsonl")}, message, sizeof message),
+        ERR_INVALID_PARAMETER);
     assert_non_null(strstr(message, "another log group writes to it"));
-    assert_int_equal(call("UpdateLogGroup", (struct log_group_settings){.log_group_name = STR("a"), .keep = {true, 9}}, message,
-                          sizeof message), ERR_OK);
+    assert_int_equal(
+        call("UpdateLogGroup", (struct log_group_settings){.log_group_name = STR("a"), .keep = {true, 9}}, message, sizeof message),
+        ERR_OK);
 }
 
 static void create_describe_update_delete(void **state) {
@@ -326,9 +332,11 @@ static void create_describe_update_delete(void **state) {
     create((struct log_group_settings){.log_group_name = STR("app-b")});
     create((struct log_group_settings){.log_group_name = STR("app-a"), .max_bytes = {true, 4096}});
     create((struct log_group_settings){.log_group_name = STR("other")});
-    assert_int_equal(call("CreateLogGroup", (struct log_group_settings){.log_group_name = STR("other")}, message, sizeof message), ERR_EXISTS);
-    assert_int_equal(call("UpdateLogGroup", (struct log_group_settings){.log_group_name = STR("app-a"), .keep = {true, 9}}, message,
-                          sizeof message), ERR_OK);
+    assert_int_equal(call("CreateLogGroup", (struct log_group_settings){.log_group_name = STR("other")}, message, sizeof message),
+                     ERR_EXISTS);
+    assert_int_equal(
+        call("UpdateLogGroup", (struct log_group_settings){.log_group_name = STR("app-a"), .keep = {true, 9}}, message, sizeof message),
+        ERR_OK);
     struct log_groups_request ask = {.log_group_name_prefix = STR("app-"), .limit = {true, 1}};
     assert_int_equal(host_run(&c, &target, "DescribeLogGroups", &ask), ERR_OK);
     const struct log_groups *answer = c.call.out;
@@ -353,6 +361,25 @@ static void create_describe_update_delete(void **state) {
     assert_string_equal(c.call.fault.message, "The specified log group does not exist.");
     arena_fini(&c.arena);
     assert_int_equal(attempt(ARN("app-a"), STR("{}")).outcome, OUTCOME_NO_RESOURCE);
+}
+
+static void requests_are_decoded_and_checked_by_their_shapes(void **state) {
+    (void)state;
+    struct arena a;
+    struct fault fault;
+    struct log_group_settings in = {.file = STR_NULL};
+    arena_init(&a, 0);
+    assert_int_equal(shape_decode(&log_shape_settings, STR("{\"logGroupName\":\"/aws/x\",\"MaxBytes\":4096}"), true, &a, &in, &fault),
+                     ERR_OK);
+    assert_true(str_eqz(in.log_group_name, "/aws/x"));
+    assert_int_equal(in.max_bytes.v, 4096);
+    static const char *const bad[] = {"{}", "{\"logGroupName\":\"a b\"}", "{\"logGroupName\":\"a\",\"MaxBytes\":1}",
+                                      "{\"logGroupName\":\"a\",\"File\":\"a b\"}"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        in = (struct log_group_settings){.file = STR_NULL};
+        assert_int_equal(shape_decode(&log_shape_settings, str_from(bad[i]), true, &a, &in, &fault), ERR_VALIDATION);
+    }
+    arena_fini(&a);
 }
 
 static void groups_are_there_after_a_restart(void **state) {
@@ -389,6 +416,7 @@ int main(void) {
         T(bad_files_are_refused),
         T(two_groups_cannot_share_a_file),
         T(create_describe_update_delete),
+        T(requests_are_decoded_and_checked_by_their_shapes),
         T(groups_are_there_after_a_restart),
     };
     return cmocka_run_group_tests_name("targets/log", tests, NULL, NULL);
