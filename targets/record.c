@@ -48,8 +48,9 @@ static enum err scan_record(void *ctx, struct str key, struct str value) {
     return err;
 }
 
-enum err record_each(struct store *s, struct str kind, enum err (*each)(void *ctx, struct str key, const json_t *record, struct fault *fault),
-                     void *ctx, struct fault *fault) {
+enum err record_each(struct store *s, struct str kind,
+                     enum err (*each)(void *ctx, struct str key, const json_t *record, struct fault *fault), void *ctx,
+                     struct fault *fault) {
     struct scan scan = {each, ctx, kind, fault};
     return s->ops->catalog_scan(s, kind, scan_record, &scan, fault);
 }

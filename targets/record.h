@@ -16,8 +16,9 @@ enum err record_delete(struct committer *c, struct str kind, struct str key, str
 
 /* Calls each(ctx, key, record) for every record of the kind; the JSON object is the scan's, valid during the call. ERR_CORRUPT names a
  * record whose value is no JSON object; what `each` returns ends the scan. Blocks on the store's reading verb. */
-enum err record_each(struct store *s, struct str kind, enum err (*each)(void *ctx, struct str key, const json_t *record, struct fault *fault),
-                     void *ctx, struct fault *fault) MUST_USE;
+enum err record_each(struct store *s, struct str kind,
+                     enum err (*each)(void *ctx, struct str key, const json_t *record, struct fault *fault), void *ctx,
+                     struct fault *fault) MUST_USE;
 /* A string member, copied into the arena; absent when the record has none (or a memory failure: a->max_bytes is the caller's bound). */
 struct str record_str(const json_t *record, const char *name, struct arena *a);
 /* A whole-number member, or `fallback`. */

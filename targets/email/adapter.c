@@ -23,7 +23,7 @@ struct mail { /* one attempt under way */
     struct curl_slist *to;
     struct buf text;
     size_t sent;
-    char reply[256]; /* the server's last line */
+    char reply[256]; /* the server's last refusal */
 };
 
 static bool takes(struct str endpoint) { return str_starts(endpoint, STR("mailto:")); }
@@ -39,11 +39,12 @@ static void free_mail(struct mail *m) {
 
 static size_t take_reply(char *bytes, size_t size, size_t count, void *ctx) {
     struct mail *m = ctx;
-    size_t n = 0;
-    for (size_t i = 0; i < size * count && n < sizeof m->reply - 1; i++)
+    size_t n = 0, given = size * count;
+    if (given > 0 && bytes[0] != '4' && bytes[0] != '5') return given; /* the 221 after a refusal must not hide it */
+    for (size_t i = 0; i < given && n < sizeof m->reply - 1; i++)
         if (bytes[i] != '\r' && bytes[i] != '\n') m->reply[n++] = bytes[i] >= ' ' && bytes[i] < 127 ? bytes[i] : '?';
     m->reply[n] = 0;
-    return size * count;
+    return given;
 }
 
 /* The server's last reply code decides; without one, what libcurl met. */
@@ -92,8 +93,13 @@ static bool write_text(const struct email *email, struct mail *m, struct str to)
     const struct delivery *d = &m->attempt->delivery;
     char id[ID_TEXT_SIZE];
     id_text(id_random(), id);
-    const struct message message = {.from = email->host->smtp_from, .to = to, .subject = d->subject, .body = d->input, .id = str_from(id),
-                                    .topic_arn = d->source_arn, .date_ms = clock_now_ms()};
+    const struct message message = {.from = email->host->smtp_from,
+                                    .to = to,
+                                    .subject = d->subject,
+                                    .body = d->input,
+                                    .id = str_from(id),
+                                    .topic_arn = d->source_arn,
+                                    .date_ms = clock_now_ms()};
     buf_init(&m->text, 0);
     message_write(&message, &m->text);
     return !m->text.failed;

@@ -5,11 +5,11 @@
 #include "str.h"
 
 struct message {
-    struct str from, to;   /* bare addresses */
-    struct str subject;    /* absent or empty: "Notification"; line ends and other control characters become blanks */
-    struct str body;       /* UTF-8 */
-    struct str id;         /* left part of the Message-ID: letters, digits, '-' */
-    struct str topic_arn;  /* shown below the text; may be absent */
+    struct str from, to;  /* bare addresses */
+    struct str subject;   /* absent or empty: "Notification"; line ends and other control characters become blanks */
+    struct str body;      /* UTF-8 */
+    struct str id;        /* left part of the Message-ID: letters, digits, '-' */
+    struct str topic_arn; /* shown below the text; may be absent */
     int64_t date_ms;
 };
 /* Appends the message with CRLF line ends, header, blank line and the body in base64 (RFC 2045: lines of 76 characters, safe for any

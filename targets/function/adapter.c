@@ -49,8 +49,13 @@ static void attempt_function(void *self, struct attempt *attempt) {
         attempt->done(attempt, OUTCOME_INTERNAL_ERROR, "out of memory", -1);
         return;
     }
-    *invocation = (struct invocation){.function = f, .payload = d->input, .event_id = d->event_id, .source_arn = d->source_arn,
-                                      .attempt = d->attempt, .done = attempt_done, .ctx = attempt};
+    *invocation = (struct invocation){.function = f,
+                                      .payload = d->input,
+                                      .event_id = d->event_id,
+                                      .source_arn = d->source_arn,
+                                      .attempt = d->attempt,
+                                      .done = attempt_done,
+                                      .ctx = attempt};
     runner_submit(s->runner, invocation);
 }
 

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 enum { STEP_RUN, STEP_DIRECTORY, STEP_LIMIT, STEP_DESCRIPTORS };
-static const char *const step_names[] = {"run the program", "enter the working directory", "set a limit", "set up standard input and output"};
+static const char *const step_names[] = {"run the program", "enter the working directory", "set a limit",
+                                         "set up standard input and output"};
 
 struct failure { /* what the child writes when it does not come to exec */
     int step, error;
@@ -151,6 +152,7 @@ void child_reap(struct child *c, struct child_end *end) {
     struct failure failure;
     if (read(c->status, &failure, sizeof failure) == (ssize_t)sizeof failure) {
         end->not_run = true;
+        end->no_directory = failure.step == STEP_DIRECTORY;
         end->step = step_names[failure.step];
         end->error = failure.error;
     }

@@ -22,9 +22,9 @@ struct child_plan {
 
 struct child {
     pid_t pid;
-    int pidfd;         /* readable once the child has ended */
-    int in, out, err;  /* our ends, non-blocking, close-on-exec; -1 when closed */
-    int status;        /* why exec failed, if it did */
+    int pidfd;        /* readable once the child has ended */
+    int in, out, err; /* our ends, non-blocking, close-on-exec; -1 when closed */
+    int status;       /* why exec failed, if it did */
 };
 
 /* Starts the child. ERR_INTERNAL when a pipe or process cannot be had. That the program cannot be run shows at child_reap, not here.
@@ -36,10 +36,11 @@ void child_signal(const struct child *c, int signal);
 bool child_extend_cpu(const struct child *c, int64_t seconds);
 
 struct child_end {
-    bool not_run;       /* the program was never executed: `error` says why */
-    const char *step;   /* "run", "enter the working directory", "set a limit" */
-    int error;          /* errno */
-    bool exited;        /* false: ended by `signal` */
+    bool not_run;      /* the program was never executed: `error` says why */
+    bool no_directory; /* because its working directory could not be entered */
+    const char *step;  /* "run", "enter the working directory", "set a limit" */
+    int error;         /* errno */
+    bool exited;       /* false: ended by `signal` */
     int code, signal;
 };
 /* After pidfd became readable: ends what is left of the process group, reaps the child and tells how it ended. in, out and err stay open

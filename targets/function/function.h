@@ -15,8 +15,8 @@ struct function {
     struct str account, name, arn, description, working_directory, path_variable;
     bool worker;
     size_t command_count, variable_count;
-    struct str *command;          /* each with a NUL behind it */
-    struct map_entry *variables;  /* key, s; each with a NUL behind it */
+    struct str *command;                                     /* each with a NUL behind it */
+    struct map_entry *variables;                             /* key, s; each with a NUL behind it */
     int64_t timeout_s, concurrency, memory_mib, cpu_seconds; /* the last two: 0 is no limit */
     int64_t modified_ms;
 };

@@ -29,8 +29,9 @@ static const struct shape memory_size = NUMBER("MemorySize", 16, 1048576);
 static const struct shape cpu_seconds = NUMBER("CpuSeconds", 1, 86400);
 static const struct shape marker = TEXT("Marker", 1, 256);
 static const struct shape max_items = NUMBER("MaxListItems", 1, 10000);
-static const struct shape variable_name = {.type = SHAPE_STRING, .name = "EnvironmentVariableName", .has_min = true, .min = 1, .has_max = true,
-                                           .max = 256, .pattern = "[a-zA-Z]([a-zA-Z0-9_])+", .posix = "^[a-zA-Z]([a-zA-Z0-9_])+$"};
+static const struct shape variable_name = {.type = SHAPE_STRING, .name = "EnvironmentVariableName", .has_min = true, .min = 1,
+                                           .has_max = true, .max = 256, .pattern = "[a-zA-Z]([a-zA-Z0-9_])+",
+                                           .posix = "^[a-zA-Z]([a-zA-Z0-9_])+$"};
 static const struct shape variable_value = {.type = SHAPE_STRING, .name = "EnvironmentVariableValue", .has_max = true, .max = 4096,
                                             .sensitive = true};
 static const struct shape variables = {.type = SHAPE_MAP, .name = "EnvironmentVariables", .item = &variable_value, .key = &variable_name,

@@ -53,8 +53,10 @@ struct environment {
 
 static void add_variable(struct environment *e, const char *name, struct str value) {
     struct str text = arena_printf(e->arena, "%s=%.*s", name, STR_ARG(value));
-    if (!text.p) e->failed = true;
-    else *e->at++ = (char *)text.p;
+    if (!text.p)
+        e->failed = true;
+    else
+        *e->at++ = (char *)text.p;
 }
 
 static bool has_variable(const struct function *f, const char *name) {
@@ -105,11 +107,17 @@ static enum err start_child(struct process *p, const struct invocation *first, s
     return err;
 }
 
-static bool watch_fd(struct process *p, int fd, int what, uint32_t events) {
+static bool watch_fd(struct process *p, int fd, enum watched what, uint32_t events) {
     p->watches[what].process = p;
     p->watches[what].what = what;
     struct epoll_event e = {.events = events, .data.ptr = &p->watches[what]};
     return !epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+/* Explicitly, before it is closed: while another child is between fork and exec it holds a copy of our descriptor, so that closing alone
+ * would leave the watch behind, and epoll would report it for a process that is gone. */
+static void unwatch(struct process *p, int fd) {
+    if (fd >= 0) epoll_ctl(p->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
 static void feed(struct process *p);
@@ -118,6 +126,7 @@ enum err process_start(struct function *f, struct invocation *first, int epoll, 
                        struct process **out, struct fault *fault) {
     struct process *p = calloc(1, sizeof *p);
     if (!p) return fault_set(fault, ERR_NOMEM, NULL);
+    p->child = (struct child){.pid = -1, .pidfd = -1, .in = -1, .out = -1, .err = -1, .status = -1};
     p->epoll = epoll;
     p->allowance = allowance;
     p->function = function_ref(f);
@@ -128,8 +137,8 @@ enum err process_start(struct function *f, struct invocation *first, int epoll, 
         struct child_end end;
         err = fault_set(fault, ERR_INTERNAL, "cannot watch a process: %s", strerror(errno));
         child_signal(&p->child, SIGKILL);
+        unwatch(p, p->child.pidfd);
         child_reap(&p->child, &end);
-        child_close(&p->child);
     }
     if (err) {
         process_free(p);
@@ -141,6 +150,10 @@ enum err process_start(struct function *f, struct invocation *first, int epoll, 
 }
 
 void process_free(struct process *p) {
+    if (p->feeding) unwatch(p, p->child.in);
+    unwatch(p, p->child.out);
+    unwatch(p, p->child.err);
+    unwatch(p, p->child.pidfd);
     child_close(&p->child);
     buf_fini(&p->answer);
     function_unref(p->function);
@@ -162,7 +175,7 @@ void process_give(struct process *p, struct invocation *invocation, int64_t now_
 }
 
 static void stop_feeding(struct process *p) {
-    if (p->feeding) epoll_ctl(p->epoll, EPOLL_CTL_DEL, p->child.in, NULL);
+    if (p->feeding) unwatch(p, p->child.in);
     p->feeding = false;
 }
 
@@ -190,14 +203,18 @@ static void feed(struct process *p) {
             if (p->feeding) return;
         }
         if (put < 0) { /* a process need not read its event, its exit tells; a worker has to */
-            if (p->function->worker) process_end(p, VERDICT_CLOSED, clock_mono_ms());
-            else end_input(p);
+            if (p->function->worker)
+                process_end(p, VERDICT_CLOSED, clock_mono_ms());
+            else
+                end_input(p);
             return;
         }
         p->sent += (size_t)put;
     }
-    if (p->function->worker) stop_feeding(p);
-    else end_input(p);
+    if (p->function->worker)
+        stop_feeding(p);
+    else
+        end_input(p);
 }
 
 /* ---- the outcome out ------------------------------------------------------------------------------------------------------------ */
@@ -250,12 +267,14 @@ static void finish_by_end(struct process *p, const struct child_end *end) {
         return;
     }
     if (end->not_run) {
-        snprintf(message, sizeof message, "cannot %s %s: %s", end->step, p->function->command[0].p, strerror(end->error));
+        const char *what = end->no_directory ? p->function->working_directory.p : p->function->command[0].p;
+        snprintf(message, sizeof message, "cannot %s %s: %s", end->step, what, strerror(end->error));
     } else if (!end->exited) {
         const char *name = sigabbrev_np(end->signal);
         snprintf(message, sizeof message, "%s was ended by signal %d (SIG%s)", who, end->signal, name ? name : "?");
     } else if (end->code || p->function->worker) {
-        snprintf(message, sizeof message, "%s ended with exit status %d%s", who, end->code, p->function->worker ? " before it answered" : "");
+        snprintf(message, sizeof message, "%s ended with exit status %d%s", who, end->code,
+                 p->function->worker ? " before it answered" : "");
     }
     if (message[0]) add_last_error(p, message, sizeof message);
     bool delivered = !message[0];
@@ -294,8 +313,10 @@ static void take_output(struct process *p, struct str bytes, int64_t now_ms) {
     /* Only what just came can hold the line's end. */
     size_t end = str_find(got, '\n', got.n - bytes.n);
     bool whole = p->invocation && p->sent == p->invocation->payload.n + 1;
-    if (!p->invocation || (end < got.n && (!whole || end + 1 < got.n))) process_end(p, VERDICT_GARBAGE, now_ms);
-    else if (end < got.n) take_answer(p, str_of(got.p, end), now_ms);
+    if (!p->invocation || (end < got.n && (!whole || end + 1 < got.n)))
+        process_end(p, VERDICT_GARBAGE, now_ms);
+    else if (end < got.n)
+        take_answer(p, str_of(got.p, end), now_ms);
 }
 
 static void read_output(struct process *p, int64_t now_ms) {
@@ -305,6 +326,7 @@ static void read_output(struct process *p, int64_t now_ms) {
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == EAGAIN) return;
         if (got <= 0) {
+            unwatch(p, p->child.out);
             child_close_one(&p->child.out);
             if (p->function->worker && !p->dead && p->stage == STAGE_RUN) process_end(p, VERDICT_CLOSED, now_ms);
             return;
@@ -355,12 +377,15 @@ static void read_errors(struct process *p, int64_t now_ms) {
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == EAGAIN) return;
         if (got <= 0) {
+            unwatch(p, p->child.err);
             child_close_one(&p->child.err);
             return;
         }
         for (ssize_t i = 0; i < got; i++) {
-            if (chunk[i] == '\n') end_error_line(p, now_ms);
-            else if (p->line_bytes < sizeof p->line) p->line[p->line_bytes++] = chunk[i]; /* the rest of a longer line is cut */
+            if (chunk[i] == '\n')
+                end_error_line(p, now_ms);
+            else if (p->line_bytes < sizeof p->line)
+                p->line[p->line_bytes++] = chunk[i]; /* the rest of a longer line is cut */
         }
     }
 }
@@ -386,8 +411,10 @@ void process_end(struct process *p, enum verdict verdict, int64_t now_ms) {
 
 void process_tick(struct process *p, int64_t now_ms) {
     if (p->dead || now_ms < p->deadline_ms) return;
-    if (p->stage == STAGE_RUN) process_end(p, p->invocation ? VERDICT_TIMEOUT : VERDICT_RETIRED, now_ms);
-    else enter_stage(p, p->stage + 1, now_ms);
+    if (p->stage == STAGE_RUN)
+        process_end(p, p->invocation ? VERDICT_TIMEOUT : VERDICT_RETIRED, now_ms);
+    else
+        enter_stage(p, p->stage + 1, now_ms);
 }
 
 static void log_death(const struct process *p, const struct child_end *end) {
@@ -399,6 +426,7 @@ static void log_death(const struct process *p, const struct child_end *end) {
 static void reap(struct process *p, int64_t now_ms) {
     struct child_end end;
     stop_feeding(p);
+    unwatch(p, p->child.pidfd);
     child_reap(&p->child, &end);
     /* What it wrote last; READ_ROUNDS bounds what a descendant that escaped the group could still add. */
     read_errors(p, now_ms);
@@ -407,7 +435,6 @@ static void reap(struct process *p, int64_t now_ms) {
     read_output(p, now_ms);
     log_death(p, &end);
     finish_by_end(p, &end);
-    child_close(&p->child);
 }
 
 void process_abandon(struct process *p) {
@@ -416,15 +443,16 @@ void process_abandon(struct process *p) {
     child_signal(&p->child, SIGKILL);
     p->dead = true;
     finish_by_verdict(p);
-    child_close(&p->child);
 }
 
 void process_handle(struct process *p, const struct watch *watch, int64_t now_ms) {
     if (p->dead) return; /* ended earlier in the same batch of events */
     switch (watch->what) {
     case WATCH_IN:
-        if (p->invocation) feed(p);
-        else stop_feeding(p);
+        if (p->invocation)
+            feed(p);
+        else
+            stop_feeding(p);
         break;
     case WATCH_OUT: read_output(p, now_ms); break;
     case WATCH_ERR: read_errors(p, now_ms); break;

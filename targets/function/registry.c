@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "json.h"
 #include "map.h"
 #include "model.h"
 #include "record.h"
-#include "json.h" /* after jansson.h, see there */
 
 struct function_registry {
     const struct target_host *host;
@@ -72,7 +72,8 @@ static bool read_record(const struct target_host *host, struct function *f, stru
     if (!f->key.p || slash == key.n) return false;
     f->account = str_of(f->key.p, slash);
     f->name = str_skip(f->key, slash + 1);
-    f->arn = arena_printf(&f->arena, "arn:aws:lambda:%.*s:%.*s:function:%.*s", STR_ARG(host->region), STR_ARG(f->account), STR_ARG(f->name));
+    f->arn =
+        arena_printf(&f->arena, "arn:aws:lambda:%.*s:%.*s:function:%.*s", STR_ARG(host->region), STR_ARG(f->account), STR_ARG(f->name));
     f->worker = str_eqz(record_str(record, "mode", &f->arena), "worker");
     f->timeout_s = record_i64(record, "timeout", FUNCTION_TIMEOUT_DEFAULT_S);
     f->concurrency = record_i64(record, "concurrency", FUNCTION_CONCURRENCY_DEFAULT);
@@ -107,8 +108,10 @@ enum err function_registry_open(const struct target_host *host, struct function_
     pthread_mutex_init(&r->change, NULL);
     map_init(&r->functions);
     enum err err = record_each(committer_store(host->committer), STR("function"), load, r, fault);
-    if (err) function_registry_close(r);
-    else *out = r;
+    if (err)
+        function_registry_close(r);
+    else
+        *out = r;
     return err;
 }
 

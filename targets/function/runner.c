@@ -20,7 +20,7 @@ struct retirement { /* "this function changed" on its way to the loop */
     struct function *function;
 };
 
-struct pool { /* one function's events and processes */
+struct pool {                        /* one function's events and processes */
     struct invocation *first, *last; /* waiting */
     size_t waiting;
     struct process *processes;
@@ -59,14 +59,19 @@ void runner_submit(struct runner *r, struct invocation *invocation) {
     bool full = !stopping && atomic_load(&r->pending) >= RUNNER_WAITING_MAX;
     if (!stopping && !full) {
         atomic_fetch_add(&r->pending, 1);
-        if (r->inbox_last) r->inbox_last->next = invocation;
-        else r->inbox_first = invocation;
+        if (r->inbox_last)
+            r->inbox_last->next = invocation;
+        else
+            r->inbox_first = invocation;
         r->inbox_last = invocation;
     }
     pthread_mutex_unlock(&r->lock);
-    if (stopping) invocation->done(invocation, OUTCOME_INTERNAL_ERROR, "shutting down", STR_NULL);
-    else if (full) invocation->done(invocation, OUTCOME_THROTTLING, "too many events wait for functions of this bus", STR_NULL);
-    else wake(r);
+    if (stopping)
+        invocation->done(invocation, OUTCOME_INTERNAL_ERROR, "shutting down", STR_NULL);
+    else if (full)
+        invocation->done(invocation, OUTCOME_THROTTLING, "too many events wait for functions of this bus", STR_NULL);
+    else
+        wake(r);
 }
 
 void runner_retire(struct runner *r, struct function *f) {
@@ -122,8 +127,10 @@ static void add_process(struct runner *r, struct pool *pool, struct process *p) 
 }
 
 static void remove_process(struct runner *r, struct pool *pool, struct process *p) {
-    if (p->previous) p->previous->next = p->next;
-    else pool->processes = p->next;
+    if (p->previous)
+        p->previous->next = p->next;
+    else
+        pool->processes = p->next;
     if (p->next) p->next->previous = p->previous;
     pool->count--;
     r->processes--;
@@ -141,8 +148,10 @@ static void start_for(struct runner *r, struct pool *pool, struct invocation *in
     struct fault fault;
     fault_clear(&fault);
     enum err err = process_start(invocation->function, invocation, r->epoll, &pool->allowance, now_ms, &p, &fault);
-    if (!err) add_process(r, pool, p);
-    else report(r, invocation, err == ERR_NOT_FOUND ? OUTCOME_ERROR_FROM_TARGET : OUTCOME_INTERNAL_ERROR, fault.message);
+    if (!err)
+        add_process(r, pool, p);
+    else
+        report(r, invocation, err == ERR_NOT_FOUND ? OUTCOME_ERROR_FROM_TARGET : OUTCOME_INTERNAL_ERROR, fault.message);
 }
 
 /* Gives waiting events to processes as far as the bounds allow. */
@@ -202,8 +211,10 @@ static void accept_invocation(struct runner *r, struct invocation *invocation) {
     } else if (pool->waiting >= RUNNER_POOL_WAITING_MAX) {
         report(r, invocation, OUTCOME_THROTTLING, "too many events wait for this function");
     } else {
-        if (pool->last) pool->last->next = invocation;
-        else pool->first = invocation;
+        if (pool->last)
+            pool->last->next = invocation;
+        else
+            pool->first = invocation;
         pool->last = invocation;
         pool->waiting++;
     }

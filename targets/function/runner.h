@@ -2,8 +2,8 @@
  *
  *   submit -> inbox -> the function's pool -> a process (a new one, or an idle worker) -> done
  *
- * The loop owns pools and processes; only the inbox is shared. Nothing in it blocks. Bounds: processes in all, events waiting in all and per
- * function, bytes of an answer, lines of stderr per second. A worker that dies is replaced after a pause that doubles up to 30 s. */
+ * The loop owns pools and processes; only the inbox is shared. Nothing in it blocks. Bounds: processes in all, events waiting in all and
+ * per function, bytes of an answer, lines of stderr per second. A worker that dies is replaced after a pause that doubles up to 30 s. */
 #ifndef FUNCTION_RUNNER_H
 #define FUNCTION_RUNNER_H
 

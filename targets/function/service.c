@@ -4,10 +4,10 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "json.h"
 #include "log.h"
 #include "model.h"
 #include "record.h"
-#include "json.h" /* after jansson.h, see there */
 
 /* ---- names ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -23,8 +23,10 @@ bool function_name_parse(struct str text, struct str region, struct str default_
         *account = str_of(text.p, 12);
         rest = str_skip(text, 13);
     }
-    if (str_starts(rest, STR("function:"))) rest = str_skip(rest, 9);
-    else if (rest.p != text.p) return false; /* what names an account says that it means a function */
+    if (str_starts(rest, STR("function:")))
+        rest = str_skip(rest, 9);
+    else if (rest.p != text.p)
+        return false; /* what names an account says that it means a function */
     if (!str_cut(&rest, ':', name) || name->n == 0) return false;
     qualifier = rest;
     return !qualifier.p || str_eqz(qualifier, "$LATEST"); /* there are no versions */
@@ -126,8 +128,8 @@ static struct function *make_function(struct function_service *s, const struct f
     f->cpu_seconds = or_else(in->cpu_seconds, old ? old->cpu_seconds : 0);
     f->modified_ms = now_ms;
     bool ok = f->key.p && f->arn.p && !description.p == !f->description.p && !directory.p == !f->working_directory.p;
-    ok = ok && (in->command.set ? copy_command(f, in->command.items, in->command.n)
-                                : old && copy_command(f, old->command, old->command_count));
+    ok = ok &&
+         (in->command.set ? copy_command(f, in->command.items, in->command.n) : old && copy_command(f, old->command, old->command_count));
     ok = ok && (variables || !old ? copy_variables(f, variables ? variables->items : NULL, variables ? variables->n : 0)
                                   : copy_variables(f, old->variables, old->variable_count));
     if (ok) return f;
@@ -189,8 +191,10 @@ static enum err create_function(void *self, struct call *call) {
     if (err) return err;
     function_registry_lock(s->registry);
     struct function *there = function_registry_get(s->registry, account, name);
-    if (there) err = fault_set(&call->fault, ERR_CONFLICT, "Function already exist: %.*s", STR_ARG(name));
-    else err = store_function(s, call, NULL, account, name);
+    if (there)
+        err = fault_set(&call->fault, ERR_CONFLICT, "Function already exist: %.*s", STR_ARG(name));
+    else
+        err = store_function(s, call, NULL, account, name);
     function_registry_unlock(s->registry);
     function_unref(there);
     return err;
@@ -261,9 +265,9 @@ static enum err list_functions(void *self, struct call *call) {
 
 struct invoke { /* one Invoke under way */
     struct invocation invocation;
-    struct call *call;   /* NULL: nobody waits */
+    struct call *call; /* NULL: nobody waits */
     char event_id[ID_TEXT_SIZE];
-    struct buf payload;  /* for an Event: the call is over before the function runs */
+    struct buf payload; /* for an Event: the call is over before the function runs */
 };
 
 static struct str as_json(struct arena *a, struct str answer) {
@@ -346,7 +350,9 @@ static enum err invoke(void *self, struct call *call) {
     i->call = event ? NULL : call;
     i->invocation = (struct invocation){
         .function = f,
-        .payload = event ? buf_str(&i->payload) : in->payload.p ? in->payload : STR("{}"),
+        .payload = event           ? buf_str(&i->payload)
+                   : in->payload.p ? in->payload
+                                   : STR("{}"),
         .event_id = str_from(i->event_id),
         .source_arn = event ? STR("") : call->principal_arn,
         .attempt = 1,

@@ -40,16 +40,20 @@ void transfer_submit(struct transfer_loop *loop, struct transfer *t) {
     pthread_mutex_lock(&loop->lock);
     bool stopping = loop->stopping, full = loop->waiting >= TRANSFER_WAITING_MAX;
     if (!stopping && !full) {
-        if (loop->last) loop->last->next = t;
-        else loop->first = t;
+        if (loop->last)
+            loop->last->next = t;
+        else
+            loop->first = t;
         loop->last = t;
         loop->waiting++;
         /* Under the lock: stop cannot free the handle before the wake-up is sent. */
         curl_multi_wakeup(loop->multi);
     }
     pthread_mutex_unlock(&loop->lock);
-    if (stopping) t->finished(t, TRANSFER_SHUTDOWN, CURLE_ABORTED_BY_CALLBACK);
-    else if (full) t->finished(t, TRANSFER_FULL, CURLE_ABORTED_BY_CALLBACK);
+    if (stopping)
+        t->finished(t, TRANSFER_SHUTDOWN, CURLE_ABORTED_BY_CALLBACK);
+    else if (full)
+        t->finished(t, TRANSFER_FULL, CURLE_ABORTED_BY_CALLBACK);
 }
 
 static struct transfer *take_waiting(struct transfer_loop *loop, bool *stopping) {
@@ -79,8 +83,10 @@ static void begin(struct transfer_loop *loop, struct transfer *t) {
 
 static void end(struct transfer_loop *loop, struct transfer *t, enum transfer_end how, CURLcode result) {
     curl_multi_remove_handle(loop->multi, t->easy);
-    if (t->previous) t->previous->next = t->next;
-    else loop->running = t->next;
+    if (t->previous)
+        t->previous->next = t->next;
+    else
+        loop->running = t->next;
     if (t->next) t->next->previous = t->previous;
     loop->running_count--;
     t->finished(t, how, result);
@@ -105,8 +111,10 @@ static void *run(void *arg) {
         int active;
         struct transfer *t;
         while ((t = take_waiting(loop, &stopping))) {
-            if (stopping) t->finished(t, TRANSFER_SHUTDOWN, CURLE_ABORTED_BY_CALLBACK);
-            else begin(loop, t);
+            if (stopping)
+                t->finished(t, TRANSFER_SHUTDOWN, CURLE_ABORTED_BY_CALLBACK);
+            else
+                begin(loop, t);
         }
         if (stopping) break;
         CURLMcode code = curl_multi_perform(loop->multi, &active);

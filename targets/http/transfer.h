@@ -23,8 +23,8 @@ enum transfer_end {
 
 /* Embedded in the owner's struct. */
 struct transfer {
-    CURL *easy;                   /* owned by the owner */
-    char error[CURL_ERROR_SIZE];  /* libcurl's words */
+    CURL *easy;                  /* owned by the owner */
+    char error[CURL_ERROR_SIZE]; /* libcurl's words */
     /* Exactly once, on the loop's thread or in transfer_submit. Must only enqueue (and free the handle). */
     void (*finished)(struct transfer *t, enum transfer_end end, CURLcode result);
     struct transfer *next, *previous; /* the loop's */

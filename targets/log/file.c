@@ -107,8 +107,10 @@ enum err file_append(struct file *f, struct str line, struct fault *fault) {
         }
         err = write_all(f, piece, n, fault);
     }
-    if (err) cut(f, f->bytes);
-    else f->bytes += (int64_t)line.n + 1;
+    if (err)
+        cut(f, f->bytes);
+    else
+        f->bytes += (int64_t)line.n + 1;
     return err;
 }
 

@@ -9,14 +9,14 @@
 
 struct file {
     char *path;
-    int fd;            /* -1: not open */
-    int64_t bytes;     /* all whole lines */
-    int64_t synced;    /* of them durable */
-    uint64_t used;     /* when last, in turns of the writer */
+    int fd;         /* -1: not open */
+    int64_t bytes;  /* all whole lines */
+    int64_t synced; /* of them durable */
+    uint64_t used;  /* when last, in turns of the writer */
 };
 
-/* Opens (making directories and file if need be, modes 0700 and 0600) and repairs; reopens when the path has come to mean another file (rotated or removed
- * from outside). ERR_IO, ERR_STORAGE_FULL, ERR_NOT_FOUND with the path in fault. */
+/* Opens (making directories and file if need be, modes 0700 and 0600) and repairs; reopens when the path has come to mean another file
+ * (rotated or removed from outside). ERR_IO, ERR_STORAGE_FULL, ERR_NOT_FOUND with the path in fault. */
 enum err file_open(struct file *f, struct fault *fault) MUST_USE;
 /* Appends a line; line ends in it become blanks. On error nothing of it stays. */
 enum err file_append(struct file *f, struct str line, struct fault *fault) MUST_USE;

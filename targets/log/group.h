@@ -11,7 +11,7 @@ struct group {
     struct arena arena; /* everything below lives here */
     struct str key;     /* "ACCOUNT/NAME" */
     struct str account, name;
-    struct str file;    /* below DATA/logs/, with a NUL behind it */
+    struct str file; /* below DATA/logs/, with a NUL behind it */
     int64_t max_bytes, keep, created_ms;
 };
 /* A new one with one reference; NULL without memory. */

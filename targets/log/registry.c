@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "json.h"
 #include "map.h"
 #include "model.h"
 #include "record.h"
-#include "json.h" /* after jansson.h, see there */
 
 struct log_registry {
     const struct target_host *host;
@@ -30,7 +30,8 @@ static enum err load(void *ctx, struct str key, const json_t *record, struct fau
     enum err err = ERR_OK;
     if (!g->key.p || !g->name.n || !g->file.n)
         err = fault_set(fault, ERR_CORRUPT, "the stored log group %.*s lacks its name or file", STR_ARG(key));
-    else if (!map_put(&r->groups, g->key, g, NULL)) err = fault_set(fault, ERR_NOMEM, NULL);
+    else if (!map_put(&r->groups, g->key, g, NULL))
+        err = fault_set(fault, ERR_NOMEM, NULL);
     if (err) group_unref(g);
     return err;
 }
@@ -43,8 +44,10 @@ enum err log_registry_open(const struct target_host *host, struct log_registry *
     pthread_mutex_init(&r->change, NULL);
     map_init(&r->groups);
     enum err err = record_each(committer_store(host->committer), STR("log"), load, r, fault);
-    if (err) log_registry_close(r);
-    else *out = r;
+    if (err)
+        log_registry_close(r);
+    else
+        *out = r;
     return err;
 }
 
@@ -88,9 +91,7 @@ struct group *log_registry_by_file(struct log_registry *r, struct str file) {
     return found;
 }
 
-static int by_name(const void *a, const void *b) {
-    return str_cmp((*(struct group *const *)a)->name, (*(struct group *const *)b)->name);
-}
+static int by_name(const void *a, const void *b) { return str_cmp((*(struct group *const *)a)->name, (*(struct group *const *)b)->name); }
 
 enum err log_registry_list(struct log_registry *r, struct str account, struct str prefix, struct str after, size_t limit, struct arena *a,
                            struct group ***groups, size_t *count, bool *more, struct fault *fault) {
@@ -123,8 +124,8 @@ enum err log_registry_put(struct log_registry *r, struct group *g, struct fault 
     json_key_i64(&j, "keep", g->keep);
     json_key_i64(&j, "created", g->created_ms);
     json_object_end(&j);
-    enum err err = record.failed ? fault_set(fault, ERR_NOMEM, NULL)
-                                 : record_put(r->host->committer, STR("log"), g->key, buf_str(&record), fault);
+    enum err err =
+        record.failed ? fault_set(fault, ERR_NOMEM, NULL) : record_put(r->host->committer, STR("log"), g->key, buf_str(&record), fault);
     buf_fini(&record);
     if (!err) {
         pthread_rwlock_wrlock(&r->lock);

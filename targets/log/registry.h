@@ -1,5 +1,5 @@
-/* The log groups there are: in memory behind a read-write lock, in the store's catalog as records of kind "log". Changes are written durably
- * first, then shown; they are serialized. */
+/* The log groups there are: in memory behind a read-write lock, in the store's catalog as records of kind "log". Changes are written
+ * durably first, then shown; they are serialized. */
 #ifndef LOG_REGISTRY_H
 #define LOG_REGISTRY_H
 

@@ -21,9 +21,12 @@ static struct str default_file(struct arena *a, struct str account, struct str n
     buf_init(&b, 4096);
     buf_addf(&b, "%.*s-", STR_ARG(account));
     for (size_t i = 0; i < name.n; i++) {
-        if (name.p[i] == '/') buf_addz(&b, "%2F");
-        else if (name.p[i] == '#') buf_addz(&b, "%23");
-        else buf_addc(&b, name.p[i]);
+        if (name.p[i] == '/')
+            buf_addz(&b, "%2F");
+        else if (name.p[i] == '#')
+            buf_addz(&b, "%23");
+        else
+            buf_addc(&b, name.p[i]);
     }
     buf_addz(&b, ".jsonl");
     struct str file = b.failed ? STR_NULL : arena_str(a, buf_str(&b));
@@ -101,14 +104,18 @@ static enum err create_log_group(void *self, struct call *call) {
     enum err err;
     log_registry_lock(s->registry);
     struct group *there = log_registry_get(s->registry, call->account, in->log_group_name);
-    if (there) err = fault_set(&call->fault, ERR_EXISTS, "The specified log group already exists");
-    else err = store_group(s, call, NULL);
+    if (there)
+        err = fault_set(&call->fault, ERR_EXISTS, "The specified log group already exists");
+    else
+        err = store_group(s, call, NULL);
     log_registry_unlock(s->registry);
     group_unref(there);
     return err;
 }
 
-static enum err no_such_group(struct call *call) { return fault_set(&call->fault, ERR_NOT_FOUND, "The specified log group does not exist."); }
+static enum err no_such_group(struct call *call) {
+    return fault_set(&call->fault, ERR_NOT_FOUND, "The specified log group does not exist.");
+}
 
 static enum err update_log_group(void *self, struct call *call) {
     struct log_service *s = self;

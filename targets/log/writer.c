@@ -42,8 +42,10 @@ void writer_submit(struct writer *w, struct group *group, struct attempt *attemp
         outcome = OUTCOME_THROTTLING;
     } else if (line) {
         *line = (struct line){.group = group, .attempt = attempt};
-        if (w->last) w->last->next = line;
-        else w->first = line;
+        if (w->last)
+            w->last->next = line;
+        else
+            w->first = line;
         w->last = line;
         w->queued++;
         pthread_cond_signal(&w->work);

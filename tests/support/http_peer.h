@@ -25,13 +25,13 @@ struct http_peer {
     pthread_cond_t changed;
     /* guarded by lock */
     bool stopping;
-    bool hold;             /* answer nothing until this is false again */
-    bool reset;            /* cut the connection with RST instead of answering */
-    int status;            /* of the answers */
-    const char *headers;   /* further lines, each with CRLF */
-    size_t body_bytes;     /* of 'x' */
+    bool hold;           /* answer nothing until this is false again */
+    bool reset;          /* cut the connection with RST instead of answering */
+    int status;          /* of the answers */
+    const char *headers; /* further lines, each with CRLF */
+    size_t body_bytes;   /* of 'x' */
     int requests, connections, held;
-    struct buf last;       /* the last request, head and body */
+    struct buf last; /* the last request, head and body */
     int fds[HTTP_CONNECTIONS];
     pthread_t threads[HTTP_CONNECTIONS];
 };
@@ -102,8 +102,10 @@ static void *http_serve(void *arg) {
         if (reset) setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now); /* close sends RST */
         if (open) open = http_answer(peer, c->fd, status, headers, body_bytes);
     }
-    if (peer->reset) close(c->fd);
-    else shutdown(c->fd, SHUT_RDWR);
+    if (peer->reset)
+        close(c->fd);
+    else
+        shutdown(c->fd, SHUT_RDWR);
     buf_fini(&in);
     free(c);
     return NULL;

@@ -1,5 +1,5 @@
-/* A real SMTP server on loopback (RFC 5321: EHLO HELO MAIL RCPT DATA RSET NOOP VRFY QUIT, dot-unstuffing, a bound of size), for tests and the
- * demo. Implementation and interface in one: included by exactly one file of a program.
+/* A real SMTP server on loopback (RFC 5321: EHLO HELO MAIL RCPT DATA RSET NOOP VRFY QUIT, dot-unstuffing, a bound of size), for tests and
+ * the demo. Implementation and interface in one: included by exactly one file of a program.
  *
  * One thread, poll(2), up to SMTP_CONNECTIONS connections. Received mails go to `received`, on that thread. */
 #ifndef SUPPORT_SMTP_PEER_H
@@ -72,10 +72,14 @@ static bool smtp_path(struct str args, const char *keyword, struct str *path) {
 
 static void smtp_mail_from(struct smtp_peer *peer, struct smtp_connection *c, struct str args) {
     struct str path;
-    if (!c->greeted) smtp_say(c, "503 say EHLO first");
-    else if (c->has_from) smtp_say(c, "503 a mail is under way");
-    else if (!smtp_path(args, "FROM:", &path)) smtp_say(c, "501 right is MAIL FROM:<address>");
-    else if (peer->reply_to_mail) smtp_say(c, peer->reply_to_mail);
+    if (!c->greeted)
+        smtp_say(c, "503 say EHLO first");
+    else if (c->has_from)
+        smtp_say(c, "503 a mail is under way");
+    else if (!smtp_path(args, "FROM:", &path))
+        smtp_say(c, "501 right is MAIL FROM:<address>");
+    else if (peer->reply_to_mail)
+        smtp_say(c, peer->reply_to_mail);
     else {
         c->has_from = true;
         buf_clear(&c->from);
@@ -86,10 +90,14 @@ static void smtp_mail_from(struct smtp_peer *peer, struct smtp_connection *c, st
 
 static void smtp_rcpt_to(struct smtp_peer *peer, struct smtp_connection *c, struct str args) {
     struct str path;
-    if (!c->has_from) smtp_say(c, "503 say MAIL first");
-    else if (!smtp_path(args, "TO:", &path) || path.n == 0) smtp_say(c, "501 right is RCPT TO:<address>");
-    else if (c->to_count == SMTP_RECIPIENTS_MAX) smtp_say(c, "452 too many recipients");
-    else if (peer->reply_to_rcpt) smtp_say(c, peer->reply_to_rcpt);
+    if (!c->has_from)
+        smtp_say(c, "503 say MAIL first");
+    else if (!smtp_path(args, "TO:", &path) || path.n == 0)
+        smtp_say(c, "501 right is RCPT TO:<address>");
+    else if (c->to_count == SMTP_RECIPIENTS_MAX)
+        smtp_say(c, "452 too many recipients");
+    else if (peer->reply_to_rcpt)
+        smtp_say(c, peer->reply_to_rcpt);
     else {
         buf_init(&c->to[c->to_count], SMTP_LINE_MAX);
         buf_add(&c->to[c->to_count++], path);
@@ -103,30 +111,39 @@ static void smtp_command(struct smtp_peer *peer, struct smtp_connection *c, stru
     if (str_eq_nocase(verb, STR("EHLO")) || str_eq_nocase(verb, STR("HELO"))) {
         smtp_reset(c);
         c->greeted = true;
-        if (str_eq_nocase(verb, STR("EHLO"))) buf_addf(&c->out, "250-sink\r\n250-8BITMIME\r\n250 SIZE %d\r\n", (int)SMTP_MAIL_MAX);
-        else smtp_say(c, "250 sink");
-    } else if (str_eq_nocase(verb, STR("MAIL"))) smtp_mail_from(peer, c, args);
-    else if (str_eq_nocase(verb, STR("RCPT"))) smtp_rcpt_to(peer, c, args);
+        if (str_eq_nocase(verb, STR("EHLO")))
+            buf_addf(&c->out, "250-sink\r\n250-8BITMIME\r\n250 SIZE %d\r\n", (int)SMTP_MAIL_MAX);
+        else
+            smtp_say(c, "250 sink");
+    } else if (str_eq_nocase(verb, STR("MAIL")))
+        smtp_mail_from(peer, c, args);
+    else if (str_eq_nocase(verb, STR("RCPT")))
+        smtp_rcpt_to(peer, c, args);
     else if (str_eq_nocase(verb, STR("DATA"))) {
         c->in_data = c->to_count > 0;
         smtp_say(c, c->in_data ? "354 end with a line of one dot" : "503 say RCPT first");
     } else if (str_eq_nocase(verb, STR("RSET"))) {
         smtp_reset(c);
         smtp_say(c, "250 forgotten");
-    } else if (str_eq_nocase(verb, STR("NOOP"))) smtp_say(c, "250 fine");
-    else if (str_eq_nocase(verb, STR("VRFY"))) smtp_say(c, "252 try it");
+    } else if (str_eq_nocase(verb, STR("NOOP")))
+        smtp_say(c, "250 fine");
+    else if (str_eq_nocase(verb, STR("VRFY")))
+        smtp_say(c, "252 try it");
     else if (str_eq_nocase(verb, STR("QUIT"))) {
         smtp_say(c, "221 bye");
         c->quit = true;
-    } else smtp_say(c, "500 this command is not known");
+    } else
+        smtp_say(c, "500 this command is not known");
 }
 
 static void smtp_data_end(struct smtp_peer *peer, struct smtp_connection *c) {
     struct str to[SMTP_RECIPIENTS_MAX];
     for (size_t i = 0; i < c->to_count; i++) to[i] = buf_str(&c->to[i]);
     const struct smtp_mail mail = {buf_str(&c->from), buf_str(&c->data), to, c->to_count};
-    if (c->overflow || c->data.failed) smtp_say(c, "552 the mail is too large");
-    else if (peer->reply_to_data_end) smtp_say(c, peer->reply_to_data_end);
+    if (c->overflow || c->data.failed)
+        smtp_say(c, "552 the mail is too large");
+    else if (peer->reply_to_data_end)
+        smtp_say(c, peer->reply_to_data_end);
     else {
         peer->received(peer->ctx, &mail);
         smtp_say(c, "250 mail taken");
@@ -141,8 +158,10 @@ static void smtp_line(struct smtp_peer *peer, struct smtp_connection *c) {
     c->line_too_long = false;
     if (line.n && line.p[line.n - 1] == '\r') line.n--;
     if (!c->in_data) {
-        if (too_long) smtp_say(c, "500 the line is too long");
-        else smtp_command(peer, c, line);
+        if (too_long)
+            smtp_say(c, "500 the line is too long");
+        else
+            smtp_command(peer, c, line);
     } else if (line.n == 1 && line.p[0] == '.' && !too_long) {
         smtp_data_end(peer, c);
     } else {
@@ -179,9 +198,12 @@ static void smtp_serve(struct smtp_peer *peer, struct smtp_connection *c) {
     ssize_t got = recv(c->fd, bytes, sizeof bytes, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) got = -2;
     for (ssize_t i = 0; i < got && !c->quit; i++) {
-        if (bytes[i] == '\n') smtp_line(peer, c);
-        else if (c->line_bytes < sizeof c->line) c->line[c->line_bytes++] = bytes[i];
-        else c->line_too_long = true;
+        if (bytes[i] == '\n')
+            smtp_line(peer, c);
+        else if (c->line_bytes < sizeof c->line)
+            c->line[c->line_bytes++] = bytes[i];
+        else
+            c->line_too_long = true;
     }
     if (got == 0 || got == -1 || !smtp_flush(c) || c->quit) smtp_close(c);
 }

@@ -43,8 +43,10 @@ int main(int argc, char **argv) {
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--port") == 0) {
             if (!str_to_i64(str_from(argv[i + 1]), &port)) return usage();
-        } else if (strcmp(argv[i], "--out") == 0) out = argv[i + 1];
-        else return usage();
+        } else if (strcmp(argv[i], "--out") == 0)
+            out = argv[i + 1];
+        else
+            return usage();
     }
     if (argc != 5 || !out || port < 0 || port > 65535) return usage();
     int fd = open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -192,8 +192,8 @@ static void malformed_endpoint_is_final(void **state) {
 static void topic_arn_cannot_inject_a_header(void **state) {
     (void)state;
     static struct trial trial;
-    trial = (struct trial){.attempt = {.delivery = {.arn = str_from(url), .source_arn = STR("arn\r\nEvil: yes"), .input = STR("{}")},
-                                       .done = trial_done}};
+    trial = (struct trial){
+        .attempt = {.delivery = {.arn = str_from(url), .source_arn = STR("arn\r\nEvil: yes"), .input = STR("{}")}, .done = trial_done}};
     trial.attempt.ctx = &trial;
     target.kind->attempt(target.self, &trial.attempt);
     assert_true(trial_wait(&trial));
