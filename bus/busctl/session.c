@@ -27,7 +27,7 @@ static void tell(struct session *s, const char *type, const char *message) {
 
 enum exit_code session_usage(struct session *s, const struct fault *fault) {
     tell(s, NULL, fault->message);
-    if (fault->code == ERR_USAGE) fprintf(s->err, "  hint: busctl %s--help shows what it takes\n", s->verb ? s->verb : "");
+    if (fault->code == ERR_USAGE) fprintf(s->err, "  hint: busctl %s%s--help shows what it takes\n", s->verb ? s->verb : "", s->verb ? " " : "");
     return EXIT_CODE_USAGE;
 }
 
