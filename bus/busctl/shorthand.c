@@ -181,6 +181,7 @@ static enum err parse_braces(struct cursor *c, const struct shape *shape, json_t
     c->depth--;
     if (!err && !take(c, '}')) {
         json_decref(*out);
+        *out = NULL;
         err = bad(c, "'}' is missing");
     }
     return err;
@@ -208,6 +209,7 @@ enum err shorthand_parse(const struct shape *shape, const char *flag, struct str
     enum err err = parse_members(&c, shape, out);
     if (!err && c.at < text.n) {
         json_decref(*out);
+        *out = NULL;
         err = bad(&c, "unexpected text");
     }
     return err;
