@@ -43,6 +43,7 @@ struct delivery {
     struct str group, dedup;   /* queue: FIFO message group and deduplication id; absent: none given */
     struct str attributes;     /* queue: message attributes as JSON object, or absent (dead letters carry ERROR_CODE... here) */
     struct str subject;        /* topic, e-mail; or absent */
+    struct str dead_letter_arn; /* queue that takes it when it fails for good; absent: none. For what a topic forwards: its subscription's */
     int64_t now_ms;            /* when the event was accepted */
     int32_t attempt;           /* 1, 2, ... */
 };

@@ -6,7 +6,7 @@
 
 #include "clock.h"
 #include "hash.h"
-#include "json.h" /* after jansson.h, see there */
+#include "json.h"
 #include "nearest.h"
 #include "shape_walk.h"
 
@@ -249,7 +249,7 @@ static void encode_blob(struct json *j, struct str bytes) {
 
 static void encode_list(struct json *j, const struct shape *shape, const struct list *list) {
     size_t size = shape_item_size(shape->item);
-    json_array(j);
+    json_array_begin(j);
     for (size_t i = 0; i < list->n; i++) {
         const char *item = (const char *)list->items + i * size;
         if (shape->item->type == SHAPE_STRUCT) encode_struct(j, shape->item, item);
@@ -260,7 +260,7 @@ static void encode_list(struct json *j, const struct shape *shape, const struct 
 
 static void encode_map(struct json *j, const struct shape *shape, const struct list *map) {
     struct opt_bool b;
-    json_object(j);
+    json_object_begin(j);
     for (size_t i = 0; i < map->n; i++) {
         const struct map_entry *e = LIST_AT(*map, struct map_entry, i);
         json_key(j, e->key);
@@ -270,7 +270,7 @@ static void encode_map(struct json *j, const struct shape *shape, const struct l
 }
 
 static void encode_struct(struct json *j, const struct shape *shape, const void *value) {
-    json_object(j);
+    json_object_begin(j);
     for (const struct member *m = shape->members; m->name; m++) {
         const char *slot = (const char *)value + m->offset;
         if (shape_is_absent(m->shape, slot)) continue;
@@ -282,7 +282,7 @@ static void encode_struct(struct json *j, const struct shape *shape, const void 
 
 static void encode_value(struct json *j, const struct shape *shape, const void *slot) {
     if (shape_is_absent(shape, slot)) {
-        json_null(j);
+        json_put_null(j);
         return;
     }
     switch (shape->type) {

@@ -20,9 +20,9 @@ struct function_registry {
 static void write_record(const struct function *f, struct buf *out) {
     struct json j;
     json_init(&j, out);
-    json_object(&j);
+    json_object_begin(&j);
     json_key(&j, STR("command"));
-    json_array(&j);
+    json_array_begin(&j);
     for (size_t i = 0; i < f->command_count; i++) json_str(&j, f->command[i]);
     json_array_end(&j);
     json_key_str(&j, "mode", f->worker ? STR("worker") : STR("process"));
@@ -34,7 +34,7 @@ static void write_record(const struct function *f, struct buf *out) {
     if (f->description.p) json_key_str(&j, "description", f->description);
     if (f->working_directory.p) json_key_str(&j, "directory", f->working_directory);
     json_key(&j, STR("variables"));
-    json_object(&j);
+    json_object_begin(&j);
     for (size_t i = 0; i < f->variable_count; i++) json_key_str(&j, f->variables[i].key.p, f->variables[i].s);
     json_object_end(&j);
     json_object_end(&j);

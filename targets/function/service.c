@@ -285,7 +285,7 @@ static struct str error_payload(struct arena *a, enum outcome outcome, const cha
     struct json j;
     buf_init(&b, 0);
     json_init(&j, &b);
-    json_object(&j);
+    json_object_begin(&j);
     json_key_str(&j, "errorMessage", str_from(message));
     json_key_str(&j, "errorType", str_from(outcome_code(outcome)));
     json_object_end(&j);

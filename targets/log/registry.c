@@ -117,7 +117,7 @@ enum err log_registry_put(struct log_registry *r, struct group *g, struct fault 
     void *old = NULL;
     buf_init(&record, 0);
     json_init(&j, &record);
-    json_object(&j);
+    json_object_begin(&j);
     json_key_str(&j, "file", g->file);
     json_key_i64(&j, "max", g->max_bytes);
     json_key_i64(&j, "keep", g->keep);

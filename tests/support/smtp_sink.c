@@ -15,11 +15,11 @@ static void write_mail(void *ctx, const struct smtp_mail *mail) {
     struct json j;
     buf_init(&line, 0);
     json_init(&j, &line);
-    json_object(&j);
+    json_object_begin(&j);
     json_key(&j, STR("from"));
     add_text(&j, mail->from);
     json_key(&j, STR("to"));
-    json_array(&j);
+    json_array_begin(&j);
     for (size_t i = 0; i < mail->to_count; i++) add_text(&j, mail->to[i]);
     json_array_end(&j);
     json_key(&j, STR("data"));
