@@ -1,6 +1,6 @@
 #include "table.h"
 
-#include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -26,6 +26,9 @@ void table_text(struct str text, bool keep_newlines, struct buf *out) {
     }
 }
 
+/* The year 9999; what lies beyond is shown as the number it is. */
+#define TIME_MOST_SECONDS 253402300799.0
+
 static void add_time(const json_t *value, struct buf *out) {
     char iso[CLOCK_ISO_SIZE];
     clock_iso((int64_t)(json_number_value(value) * 1000), iso);
@@ -36,7 +39,7 @@ static void add_value(const struct shape *shape, const json_t *value, struct buf
     if (!value) return;
     if (json_is_string(value)) {
         table_text(str_of(json_string_value(value), json_string_length(value)), false, out);
-    } else if (shape && shape->type == SHAPE_TIMESTAMP && json_is_number(value)) {
+    } else if (shape && shape->type == SHAPE_TIMESTAMP && json_is_number(value) && fabs(json_number_value(value)) <= TIME_MOST_SECONDS) {
         add_time(value, out);
     } else if (!json_is_null(value)) {
         char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
@@ -55,7 +58,7 @@ static size_t width(struct str s) {
 /* ---- grids -------------------------------------------------------------------------------------------------------------------- */
 
 static void cell_end(struct grid *g) { g->starts[++g->count] = g->text.n; }
-static struct str cell(const struct grid *g, size_t i) { return str_of(g->text.p + g->starts[i], g->starts[i + 1] - g->starts[i]); }
+static struct str cell(const struct grid *g, size_t i) { return str_of(buf_str(&g->text).p + g->starts[i], g->starts[i + 1] - g->starts[i]); }
 
 static void grid_write(const struct grid *g, struct buf *out) {
     size_t widths[COLUMNS_MOST] = {0};
@@ -81,7 +84,6 @@ static struct grid *grid_new(size_t columns) {
     if (!g) return NULL;
     g->columns = columns;
     buf_init(&g->text, 0);
-    buf_addz(&g->text, ""); /* an empty grid has a text, too */
     return g;
 }
 static void grid_clear(struct grid *g) {
