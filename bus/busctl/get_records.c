@@ -34,7 +34,7 @@ static enum exit_code get_iterator(struct reader *r, struct shard *shard, bool l
                                   : json_pack("{s:s, s:O, s:s}", "StreamName", r->stream, "ShardId", shard->id, "ShardIteratorType",
                                               latest ? "LATEST" : "TRIM_HORIZON");
     json_t *answer = NULL;
-    enum exit_code code = request ? session_call(r->s, "kinesis.GetShardIterator", request, 0, &answer, NULL) : EXIT_CODE_REFUSED;
+    enum exit_code code = request ? session_call(r->s, "kinesis.GetShardIterator", request, 0, &answer, NULL) : session_fail(r->s, "out of memory");
     if (!code) {
         json_decref(shard->iterator);
         shard->iterator = json_incref(json_object_get(answer, "ShardIterator"));
@@ -54,13 +54,12 @@ static bool knows(const struct reader *r, const json_t *id) {
 static enum exit_code find_shards(struct reader *r, bool latest) {
     json_t *request = json_pack("{s:s}", "StreamName", r->stream), *answer = NULL, *shard;
     size_t i;
-    enum exit_code code = request ? session_call(r->s, "kinesis.ListShards", request, 0, &answer, NULL) : EXIT_CODE_REFUSED;
+    enum exit_code code = request ? session_call(r->s, "kinesis.ListShards", request, 0, &answer, NULL) : session_fail(r->s, "out of memory");
     if (!code) json_array_foreach(json_object_get(answer, "Shards"), i, shard) {
             json_t *id = json_object_get(shard, "ShardId");
             if (code || !json_is_string(id) || knows(r, id)) continue;
             if (r->count == SHARDS_MOST) {
-                fprintf(r->s->err, "busctl: get-records: more than %d shards\n", (int)SHARDS_MOST);
-                code = EXIT_CODE_REFUSED;
+                code = session_fail(r->s, "the stream has more than 1,024 shards; read them one by one with --shard-iterator");
                 break;
             }
             r->shards[r->count] = (struct shard){.id = json_incref(id)};
@@ -127,7 +126,7 @@ static enum exit_code show_all(struct reader *r, struct shard *shard, const json
 static enum exit_code read_shard(struct reader *r, struct shard *shard, bool *more) {
     json_t *request = json_pack("{s:O}", "ShardIterator", shard->iterator), *answer = NULL;
     struct bus_fault *fault = calloc(1, sizeof *fault);
-    enum exit_code code = request && fault ? EXIT_CODE_DONE : EXIT_CODE_REFUSED;
+    enum exit_code code = request && fault ? EXIT_CODE_DONE : session_fail(r->s, "out of memory");
     enum bus_err err = code ? BUS_ERR_NOMEM : session_try(r->s, "kinesis.GetRecords", request, 0, &answer, NULL, fault);
     if (err == BUS_ERR_EXPIRED_ITERATOR) {
         *more = true;
@@ -178,7 +177,7 @@ enum exit_code get_records_run(struct session *s, const struct operation *operat
     json_t *limit = json_object_get(flags->request, "Limit");
     struct reader r = {.s = s, .stream = stream, .latest = from && !strcmp(from, "latest"), .left = limit ? json_integer_value(limit) : -1};
     r.shards = calloc(SHARDS_MOST, sizeof *r.shards);
-    enum exit_code code = r.shards ? session_open(s) : EXIT_CODE_REFUSED;
+    enum exit_code code = r.shards ? session_open(s) : session_fail(s, "out of memory");
     if (!code) code = read_stream(&r, flags->extra[EXTRA_FOLLOW] != NULL);
     for (size_t i = 0; i < r.count; i++) {
         json_decref(r.shards[i].id);

@@ -42,8 +42,8 @@ static bool add_answer(json_t *sum, const json_t *answer) {
 
 static enum exit_code put_part(struct session *s, json_t *request, json_t *sum) {
     json_t *answer = NULL;
-    enum exit_code code = request ? session_call(s, "events.PutEvents", request, 0, &answer, NULL) : EXIT_CODE_REFUSED;
-    if (!code && !add_answer(sum, answer)) code = EXIT_CODE_REFUSED;
+    enum exit_code code = request ? session_call(s, "events.PutEvents", request, 0, &answer, NULL) : session_fail(s, "out of memory");
+    if (!code && !add_answer(sum, answer)) code = session_fail(s, "the answer has no Entries, or there is no memory for them");
     json_decref(answer);
     json_decref(request);
     return code;
@@ -57,7 +57,7 @@ enum exit_code put_events_run(struct session *s, const struct operation *operati
         return EXIT_CODE_USAGE;
     }
     json_t *sum = json_pack("{s:i, s:[]}", "FailedEntryCount", 0, "Entries");
-    enum exit_code code = sum ? session_open(s) : EXIT_CODE_REFUSED;
+    enum exit_code code = sum ? session_open(s) : session_fail(s, "out of memory");
     while (!code && at < count) {
         before = at;
         code = put_part(s, next_request(flags->request, entries, &at), sum);

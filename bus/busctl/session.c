@@ -31,6 +31,11 @@ enum exit_code session_usage(struct session *s, const struct fault *fault) {
     return EXIT_CODE_USAGE;
 }
 
+enum exit_code session_fail(struct session *s, const char *sentence) {
+    tell(s, NULL, sentence);
+    return EXIT_CODE_REFUSED;
+}
+
 static const char *profile_of(const struct session *s) { return s->globals.profile ? s->globals.profile : os_env("AWS_PROFILE", "default"); }
 
 static void place_init(struct place *place, const struct session *s);
@@ -136,7 +141,7 @@ enum exit_code session_open(struct session *s) {
     if (s->bus) return EXIT_CODE_DONE;
     struct place place;
     struct bus_fault *fault = calloc(1, sizeof *fault);
-    if (!fault) return EXIT_CODE_REFUSED;
+    if (!fault) return session_fail(s, "out of memory");
     place_init(&place, s);
     enum bus_err err = bus_open(&place.options, &s->bus, fault);
     enum exit_code code = err ? session_tell(s, fault) : EXIT_CODE_DONE;
@@ -170,7 +175,7 @@ enum bus_err session_try(struct session *s, const char *operation, const json_t 
 
 enum exit_code session_call(struct session *s, const char *operation, const json_t *request, int timeout_ms, json_t **answer, char **text) {
     struct bus_fault *fault = calloc(1, sizeof *fault);
-    if (!fault) return EXIT_CODE_REFUSED;
+    if (!fault) return session_fail(s, "out of memory");
     enum bus_err err = session_try(s, operation, request, timeout_ms, answer, text, fault);
     enum exit_code code = err ? session_tell(s, fault) : EXIT_CODE_DONE;
     free(fault);

@@ -32,6 +32,8 @@ enum exit_code session_close(struct session *s, enum exit_code code);
 enum exit_code session_tell(struct session *s, const struct bus_fault *fault);
 /* "busctl: put-rule: sentence" for what went wrong on this side; gives EXIT_CODE_USAGE. */
 enum exit_code session_usage(struct session *s, const struct fault *fault);
+/* "busctl: put-rule: sentence" for what stopped the run on this side; gives EXIT_CODE_REFUSED. */
+enum exit_code session_fail(struct session *s, const char *sentence);
 /* Writes bytes to stdout. */
 void session_write(struct session *s, struct str text);
 

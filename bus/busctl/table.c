@@ -138,7 +138,7 @@ static void write_structs(const struct shape *item, const json_t *list, struct b
     }
     for (size_t row = 0; row <= json_array_size(list); row++) {
         for (size_t i = 0; i < c.count; i++) {
-            if (row == 0) buf_addz(&g->text, c.names[i]);
+            if (row == 0) table_text(str_from(c.names[i]), false, &g->text);
             else add_value(c.shapes[i], json_object_get(json_array_get(list, row - 1), c.names[i]), &g->text);
             cell_end(g);
         }
@@ -187,7 +187,8 @@ static void write_list(const struct shape *shape, const char *name, const json_t
     const struct shape *item = shape && shape->type == SHAPE_LIST ? shape->item : NULL;
     if (titled) {
         if (out->n) buf_addc(out, '\n');
-        buf_addf(out, "%s:\n", name);
+        table_text(str_from(name), false, out);
+        buf_addz(out, ":\n");
     }
     if (is_list_of(list, JSON_OBJECT)) {
         write_structs(item, list, out);

@@ -155,14 +155,14 @@ static enum exit_code call_pages(struct session *s, const struct operation *oper
         if (!json_is_string(token) || json_equal(token, json_object_get(request, in))) return EXIT_CODE_DONE;
         bus_free(*text);
         *text = NULL;
-        if (json_object_set(request, in, token)) return EXIT_CODE_REFUSED;
+        if (json_object_set(request, in, token)) return session_fail(s, "out of memory");
         enum exit_code code = session_call(s, name, request, 0, &more, NULL);
         if (code) return code;
         bool joined = join_page(answer, more, out);
         json_decref(more);
-        if (!joined) return EXIT_CODE_REFUSED;
+        if (!joined) return session_fail(s, "out of memory");
     }
-    return EXIT_CODE_DONE;
+    return session_fail(s, "the list has more than 10,000 pages; --limit and --next-token show it piece by piece");
 }
 
 enum exit_code verb_run_plain(struct session *s, const struct operation *operation, struct flags *flags) {
