@@ -10,9 +10,12 @@ static enum exit_code run_operation(struct session *s, const struct operation *o
     s->globals = flags.globals;
     enum exit_code code = EXIT_CODE_DONE;
     bool whole_stream = special && special->extras == get_records_extras && flags.extra[0]; /* needs no --shard-iterator then */
-    if (s->globals.help) help_verb(operation, special ? special->extras : NULL, s->out);
-    else if (!whole_stream && flags_missing(operation, &flags, &fault)) code = session_usage(s, &fault);
-    else code = special ? special->run(s, operation, &flags) : verb_run_plain(s, operation, &flags);
+    if (s->globals.help)
+        help_verb(operation, special ? special->extras : NULL, s->out);
+    else if (!whole_stream && flags_missing(operation, &flags, &fault))
+        code = session_usage(s, &fault);
+    else
+        code = special ? special->run(s, operation, &flags) : verb_run_plain(s, operation, &flags);
     flags_fini(&flags);
     return code;
 }

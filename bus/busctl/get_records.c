@@ -21,7 +21,7 @@ struct reader {
     struct session *s;
     const char *stream;
     bool latest;
-    json_int_t left;              /* records to show at most; -1: all */
+    json_int_t left; /* records to show at most; -1: all */
     struct shard *shards;
     size_t count;
 };
@@ -29,12 +29,13 @@ struct reader {
 /* ---- shards and iterators ----------------------------------------------------------------------------------------------------- */
 
 static enum exit_code get_iterator(struct reader *r, struct shard *shard, bool latest) {
-    json_t *request = shard->last ? json_pack("{s:s, s:O, s:s, s:O}", "StreamName", r->stream, "ShardId", shard->id, "ShardIteratorType", "AFTER_SEQUENCE_NUMBER",
-                                              "StartingSequenceNumber", shard->last)
+    json_t *request = shard->last ? json_pack("{s:s, s:O, s:s, s:O}", "StreamName", r->stream, "ShardId", shard->id, "ShardIteratorType",
+                                              "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber", shard->last)
                                   : json_pack("{s:s, s:O, s:s}", "StreamName", r->stream, "ShardId", shard->id, "ShardIteratorType",
                                               latest ? "LATEST" : "TRIM_HORIZON");
     json_t *answer = NULL;
-    enum exit_code code = request ? session_call(r->s, "kinesis.GetShardIterator", request, 0, &answer, NULL) : session_fail(r->s, "out of memory");
+    enum exit_code code =
+        request ? session_call(r->s, "kinesis.GetShardIterator", request, 0, &answer, NULL) : session_fail(r->s, "out of memory");
     if (!code) {
         json_decref(shard->iterator);
         shard->iterator = json_incref(json_object_get(answer, "ShardIterator"));
@@ -54,7 +55,8 @@ static bool knows(const struct reader *r, const json_t *id) {
 static enum exit_code find_shards(struct reader *r, bool latest) {
     json_t *request = json_pack("{s:s}", "StreamName", r->stream), *answer = NULL, *shard;
     size_t i;
-    enum exit_code code = request ? session_call(r->s, "kinesis.ListShards", request, 0, &answer, NULL) : session_fail(r->s, "out of memory");
+    enum exit_code code =
+        request ? session_call(r->s, "kinesis.ListShards", request, 0, &answer, NULL) : session_fail(r->s, "out of memory");
     if (!code) json_array_foreach(json_object_get(answer, "Shards"), i, shard) {
             json_t *id = json_object_get(shard, "ShardId");
             if (code || !json_is_string(id) || knows(r, id)) continue;
@@ -93,8 +95,10 @@ static enum exit_code show(struct reader *r, const struct shard *shard, json_t *
     if (line && !json_object_set(line, "ShardId", shard->id) && !json_object_update(line, record) &&
         !json_object_set_new(line, "Data", decoded(data ? data : "")))
         text = json_dumps(line, JSON_COMPACT);
-    if (text) fprintf(r->s->out, "%s\n", text);
-    else fprintf(r->s->err, "busctl: get-records: out of memory\n");
+    if (text)
+        fprintf(r->s->out, "%s\n", text);
+    else
+        fprintf(r->s->err, "busctl: get-records: out of memory\n");
     enum exit_code code = text && !ferror(r->s->out) ? EXIT_CODE_DONE : EXIT_CODE_REFUSED;
     free(text);
     json_decref(line);
@@ -134,7 +138,8 @@ static enum exit_code read_shard(struct reader *r, struct shard *shard, bool *mo
     } else if (err && !code) {
         code = session_tell(r->s, fault);
     } else if (!code) {
-        *more |= json_array_size(json_object_get(answer, "Records")) > 0 || json_integer_value(json_object_get(answer, "MillisBehindLatest")) > 0;
+        *more |= json_array_size(json_object_get(answer, "Records")) > 0 ||
+                 json_integer_value(json_object_get(answer, "MillisBehindLatest")) > 0;
         code = show_all(r, shard, answer);
         set_iterator(shard, json_object_get(answer, "NextShardIterator"));
     }

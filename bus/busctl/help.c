@@ -49,11 +49,15 @@ static const char *unit_of(const struct shape *shape) {
 
 void help_limits(const struct shape *shape, struct buf *out) {
     size_t from = out->n;
-    if (shape->has_min && shape->has_max) buf_addf(out, "%" PRId64 "-%" PRId64 "%s", shape->min, shape->max, unit_of(shape));
-    else if (shape->has_min) buf_addf(out, "at least %" PRId64 "%s", shape->min, unit_of(shape));
-    else if (shape->has_max) buf_addf(out, "at most %" PRId64 "%s", shape->max, unit_of(shape));
+    if (shape->has_min && shape->has_max)
+        buf_addf(out, "%" PRId64 "-%" PRId64 "%s", shape->min, shape->max, unit_of(shape));
+    else if (shape->has_min)
+        buf_addf(out, "at least %" PRId64 "%s", shape->min, unit_of(shape));
+    else if (shape->has_max)
+        buf_addf(out, "at most %" PRId64 "%s", shape->max, unit_of(shape));
     if (shape->pattern) buf_addf(out, "%s%s", out->n > from ? ", " : "", shape->pattern);
-    for (size_t i = 0; shape->values && shape->values[i]; i++) buf_addf(out, "%s%s", i ? " | " : out->n > from ? ", " : "", shape->values[i]);
+    for (size_t i = 0; shape->values && shape->values[i]; i++)
+        buf_addf(out, "%s%s", i ? " | " : out->n > from ? ", " : "", shape->values[i]);
 }
 
 static void print_buf(FILE *out, struct buf *text) {
@@ -77,7 +81,8 @@ static void print_synopsis(const struct operation *o, const struct extra *extras
         print_buf(out, &text);
         fprintf(out, "%s", m->required ? "" : "]");
     }
-    for (const struct extra *e = extras; e && e->name; e++) fprintf(out, "\n    [--%s%s%s]", e->name, e->value ? " " : "", e->value ? e->value : "");
+    for (const struct extra *e = extras; e && e->name; e++)
+        fprintf(out, "\n    [--%s%s%s]", e->name, e->value ? " " : "", e->value ? e->value : "");
     fprintf(out, "\n    [--cli-input-json JSON]\n");
     buf_fini(&text);
 }
@@ -89,7 +94,8 @@ static void print_flags(const struct operation *o, const struct extra *extras, F
     for (const struct member *m = o->in->members; m->name; m++) {
         name_flag(o, m, flag);
         help_limits(m->shape, &limits);
-        fprintf(out, "  --%s%s%s\n      %s", m->shape->type == SHAPE_BOOLEAN ? "[no-]" : "", flag, m->required ? "  (required)" : "", m->doc ? m->doc : "");
+        fprintf(out, "  --%s%s%s\n      %s", m->shape->type == SHAPE_BOOLEAN ? "[no-]" : "", flag, m->required ? "  (required)" : "",
+                m->doc ? m->doc : "");
         if (limits.n) fprintf(out, " (");
         bool limited = limits.n > 0;
         print_buf(out, &limits);
@@ -121,7 +127,8 @@ static void print_structures(const struct shape *in, FILE *out) {
     collect(in, seen, &count);
     buf_init(&text, 0);
     for (size_t i = 1; i < count; i++) { /* the first is the request */
-        fprintf(out, "%s\n  %s: shorthand Name=value,... or JSON\n", i == 1 ? "\nStructures:" : "", seen[i]->name ? seen[i]->name : "structure");
+        fprintf(out, "%s\n  %s: shorthand Name=value,... or JSON\n", i == 1 ? "\nStructures:" : "",
+                seen[i]->name ? seen[i]->name : "structure");
         for (const struct member *m = seen[i]->members; m->name; m++) {
             help_type(m->shape, &text);
             if (m->required) buf_addz(&text, "  (required)");
@@ -169,8 +176,10 @@ void help_service(const char *service, FILE *out) {
 void help_whole(FILE *out) {
     size_t count;
     const struct operation *const *tables = model_tables(&count);
-    fprintf(out, "busctl %s: asks the event bus daemon, with the AWS CLI's verbs and flags.\n\n"
-                 "busctl [flags] [SERVICE] VERB [flags]; busctl VERB --help tells about one\n\nFlags:\n", bus_version());
+    fprintf(out,
+            "busctl %s: asks the event bus daemon, with the AWS CLI's verbs and flags.\n\n"
+            "busctl [flags] [SERVICE] VERB [flags]; busctl VERB --help tells about one\n\nFlags:\n",
+            bus_version());
     for (const struct extra *g = globals_flags; g->name; g++) {
         char name[64];
         snprintf(name, sizeof name, "--%s %s", g->name, g->value ? g->value : "");
@@ -192,8 +201,10 @@ void help_whole(FILE *out) {
 /* A cell of a Markdown table: no bars, no line ends. */
 static void print_cell(FILE *out, struct str text) {
     for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '|') fputs("\\|", out);
-        else fputc(text.p[i] == '\n' ? ' ' : text.p[i], out);
+        if (text.p[i] == '|')
+            fputs("\\|", out);
+        else
+            fputc(text.p[i] == '\n' ? ' ' : text.p[i], out);
     }
 }
 
@@ -205,7 +216,8 @@ static void print_member_row(const struct operation *o, const struct member *m, 
     name_flag(o, m, flag);
     help_type(m->shape, &type);
     help_limits(m->shape, &limits);
-    fprintf(out, "| `%s%s` | %s%s", flags ? "--" : "", flags ? flag : m->name, flags && m->required ? "required. " : "", m->doc ? m->doc : "");
+    fprintf(out, "| `%s%s` | %s%s", flags ? "--" : "", flags ? flag : m->name, flags && m->required ? "required. " : "",
+            m->doc ? m->doc : "");
     fputs(" | ", out);
     print_cell(out, buf_str(&type));
     fputs(" | ", out);
@@ -235,7 +247,8 @@ static void print_operation(const struct operation *o, FILE *out) {
     fprintf(out, ".\n");
     if (o->in->members[0].name) fprintf(out, "\n| flag | meaning | value | limits |\n|---|---|---|---|\n");
     for (const struct member *m = o->in->members; m->name; m++) print_member_row(o, m, true, out);
-    for (const struct extra *e = special ? special->extras : NULL; e && e->name; e++) fprintf(out, "| `--%s` | %s | %s | |\n", e->name, e->doc, e->value ? e->value : "");
+    for (const struct extra *e = special ? special->extras : NULL; e && e->name; e++)
+        fprintf(out, "| `--%s` | %s | %s | |\n", e->name, e->doc, e->value ? e->value : "");
     if (o->out && o->out->members[0].name) fprintf(out, "\n| answer | meaning | value | limits |\n|---|---|---|---|\n");
     for (const struct member *m = o->out ? o->out->members : NULL; m && m->name; m++) print_member_row(o, m, false, out);
     if (o->example) fprintf(out, "\n```\n%s\n```\n", o->example);
@@ -244,7 +257,8 @@ static void print_operation(const struct operation *o, FILE *out) {
 void help_reference(FILE *out) {
     size_t count;
     const struct operation *const *tables = model_tables(&count);
-    fprintf(out, "# Reference of operations\n\nMade by `busctl reference` from the tables that the daemon itself validates with. Every flag may be given as\n"
+    fprintf(out, "# Reference of operations\n\nMade by `busctl reference` from the tables that the daemon itself validates with. Every "
+                 "flag may be given as\n"
                  "`--flag VALUE` or `--flag=VALUE`; a value may be `file://PATH`; `--cli-input-json` takes a whole request.\n");
     for (size_t t = 0; t < count; t++) {
         if (!tables[t]->name) continue;

@@ -38,7 +38,9 @@ void name_offer(struct name_guess *guess, const char *name) {
 
 const char *name_did_you_mean(const struct name_guess *guess, const char *dashes, char *out, size_t size) {
     bool near = guess->best[0] && nearest_is_close(guess->written, guess->distance);
-    if (!near) out[0] = 0;
-    else snprintf(out, size, ", did you mean '%s%s'?", dashes, guess->best);
+    if (!near)
+        out[0] = 0;
+    else
+        snprintf(out, size, ", did you mean '%s%s'?", dashes, guess->best);
     return out;
 }

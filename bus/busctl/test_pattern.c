@@ -62,8 +62,10 @@ static enum exit_code judge(struct session *s, struct str pattern_text, struct s
     pattern_free(pattern);
     arena_fini(&arena);
     if (err) return refuse(s, fault);
-    if (s->globals.output == OUTPUT_JSON) fprintf(s->out, "{\"Result\":%s}\n", matched ? "true" : "false");
-    else fprintf(s->out, "%s\n", matched ? "match" : "no match");
+    if (s->globals.output == OUTPUT_JSON)
+        fprintf(s->out, "{\"Result\":%s}\n", matched ? "true" : "false");
+    else
+        fprintf(s->out, "%s\n", matched ? "match" : "no match");
     return matched ? EXIT_CODE_DONE : EXIT_CODE_NO;
 }
 

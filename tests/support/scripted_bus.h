@@ -47,7 +47,8 @@ enum bus_err bus_close(struct bus *bus, int timeout_ms) {
 const char *bus_region(const struct bus *bus) { return bus ? "us-east-1" : NULL; }
 const char *bus_endpoint(const struct bus *bus) { return bus ? "ipc:///run/bus.sock" : NULL; }
 void bus_free(void *p) { free(p); }
-enum bus_err bus_call_within(struct bus *bus, int timeout_ms, const char *operation, const char *request, char **answer, struct bus_fault *fault) {
+enum bus_err bus_call_within(struct bus *bus, int timeout_ms, const char *operation, const char *request, char **answer,
+                             struct bus_fault *fault) {
     assert_ptr_equal(bus, &the_bus);
     last_timeout_ms = timeout_ms;
     if (!script->operation) fail_msg("nothing more was expected, but %s %s", operation, request);

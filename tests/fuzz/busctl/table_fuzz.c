@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     if (json_is_object(answer)) {
         struct buf out;
         buf_init(&out, 0);
-        table_write(n % 2 ? verb_find("events", n % 4 == 1 ? "describe-event-bus" : "list-targets-by-rule", &fault)->out : NULL, answer, &out);
+        table_write(n % 2 ? verb_find("events", n % 4 == 1 ? "describe-event-bus" : "list-targets-by-rule", &fault)->out : NULL, answer,
+                    &out);
         if (out.failed || !str_is_utf8(buf_str(&out))) abort();
         for (size_t i = 0; i < out.n; i++)
             if ((unsigned char)out.p[i] < 0x20 && out.p[i] != '\n') abort();

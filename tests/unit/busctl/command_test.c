@@ -25,10 +25,13 @@ static int forget(void **state) {
 static void answers_are_tables_or_as_they_came(void **state) {
     (void)state;
     assert_int_equal(runs(STEPS({"events.PutRule", "{\"Name\":\"r\",\"EventPattern\":\"{}\"}", "{\"RuleArn\": \"arn\"}", 0, NULL}),
-                          WORDS("put-rule", "--name", "r", "--event-pattern", "{}")), 0);
+                          WORDS("put-rule", "--name", "r", "--event-pattern", "{}")),
+                     0);
     assert_string_equal(out, "RuleArn  arn\n");
     assert_int_equal(closed, 1);
-    assert_int_equal(runs(STEPS({"events.PutRule", NULL, "{\"RuleArn\": \"arn\"}", 0, NULL}), WORDS("--output", "json", "events", "put-rule", "--name", "r")), 0);
+    assert_int_equal(runs(STEPS({"events.PutRule", NULL, "{\"RuleArn\": \"arn\"}", 0, NULL}),
+                          WORDS("--output", "json", "events", "put-rule", "--name", "r")),
+                     0);
     assert_string_equal(out, "{\"RuleArn\": \"arn\"}\n");
     assert_int_equal(runs(STEPS({"events.DeleteRule", "{\"Name\":\"r\"}", "{}", 0, NULL}), WORDS("delete-rule", "--name=r")), 0);
     assert_string_equal(out, "");
@@ -38,19 +41,24 @@ static void all_pages_are_asked_for_unless_one_was(void **state) {
     (void)state;
     assert_int_equal(runs(STEPS({"events.ListRules", "{}", "{\"Rules\":[{\"Name\":\"a\"}],\"NextToken\":\"t\"}", 0, NULL},
                                 {"events.ListRules", "{\"NextToken\":\"t\"}", "{\"Rules\":[{\"Name\":\"b\"}]}", 0, NULL}),
-                          WORDS("list-rules", "--output", "json")), 0);
+                          WORDS("list-rules", "--output", "json")),
+                     0);
     assert_string_equal(out, "{\"Rules\":[{\"Name\":\"a\"},{\"Name\":\"b\"}]}\n");
     assert_int_equal(runs(STEPS({"events.ListRules", "{\"Limit\":1}", "{\"Rules\":[{\"Name\":\"a\"}],\"NextToken\":\"t\"}", 0, NULL}),
-                          WORDS("list-rules", "--limit", "1")), 0);
+                          WORDS("list-rules", "--limit", "1")),
+                     0);
     assert_string_equal(out, "NextToken  t\n\nRules:\nName\na\n");
 }
 
 static void refusals_are_told_with_a_hint(void **state) {
     (void)state;
-    assert_int_equal(runs(STEPS({"events.PutRule", NULL, NULL, BUS_ERR_VALIDATION, "1 validation error detected: ..."}), WORDS("put-rule", "--name", "r r")), 3);
+    assert_int_equal(runs(STEPS({"events.PutRule", NULL, NULL, BUS_ERR_VALIDATION, "1 validation error detected: ..."}),
+                          WORDS("put-rule", "--name", "r r")),
+                     3);
     assert_string_equal(err, "busctl: put-rule: ValidationException: 1 validation error detected: ...\n");
     assert_string_equal(out, "");
-    assert_int_equal(runs(STEPS({"events.ListRules", NULL, NULL, BUS_ERR_ACCESS_DENIED, "no\x1b[2J"}), WORDS("list-rules", "--profile", "guest")), 3);
+    assert_int_equal(
+        runs(STEPS({"events.ListRules", NULL, NULL, BUS_ERR_ACCESS_DENIED, "no\x1b[2J"}), WORDS("list-rules", "--profile", "guest")), 3);
     assert_non_null(strstr(err, "busctl: list-rules: AccessDeniedException: no\\x1b[2J\n  hint: asked as profile [guest]"));
     assert_int_equal(runs(STEPS({"events.ListRules", NULL, NULL, BUS_ERR_UNKNOWN_KEY, "x"}), WORDS("list-rules")), 3);
     assert_non_null(strstr(err, "does not know the access key (profile [default])"));
@@ -132,16 +140,23 @@ static void put_events_sends_ten_at_a_time(void **state) {
     for (int i = 0; i < 12; i++) fprintf(file, "{\"Source\":\"s\",\"DetailType\":\"t\",\"Detail\":{\"n\":%d}}\n", i);
     fclose(file);
     snprintf(word, sizeof word, "file://%s", path);
-    static const char ten[] = "{\"FailedEntryCount\":0,\"Entries\":[{\"EventId\":\"0\"},{\"EventId\":\"1\"},{\"EventId\":\"2\"},{\"EventId\":\"3\"},{\"EventId\":\"4\"},"
+    static const char ten[] = "{\"FailedEntryCount\":0,\"Entries\":[{\"EventId\":\"0\"},{\"EventId\":\"1\"},{\"EventId\":\"2\"},{"
+                              "\"EventId\":\"3\"},{\"EventId\":\"4\"},"
                               "{\"EventId\":\"5\"},{\"EventId\":\"6\"},{\"EventId\":\"7\"},{\"EventId\":\"8\"},{\"EventId\":\"9\"}]}";
-    static const char rest[] = "{\"Entries\":[{\"Source\":\"s\",\"DetailType\":\"t\",\"Detail\":\"{\\\"n\\\":10}\"},{\"Source\":\"s\",\"DetailType\":\"t\",\"Detail\":\"{\\\"n\\\":11}\"}]}";
-    static const char two[] = "{\"FailedEntryCount\":1,\"Entries\":[{\"EventId\":\"10\"},{\"ErrorCode\":\"ResourceNotFoundException\",\"ErrorMessage\":\"Event bus x does not exist.\"}]}";
-    assert_int_equal(runs(STEPS({"events.PutEvents", NULL, ten, 0, NULL}, {"events.PutEvents", rest, two, 0, NULL}), WORDS("put-events", "--entries", word, "--output", "json")), 3);
+    static const char rest[] = "{\"Entries\":[{\"Source\":\"s\",\"DetailType\":\"t\",\"Detail\":\"{\\\"n\\\":10}\"},{\"Source\":\"s\","
+                               "\"DetailType\":\"t\",\"Detail\":\"{\\\"n\\\":11}\"}]}";
+    static const char two[] = "{\"FailedEntryCount\":1,\"Entries\":[{\"EventId\":\"10\"},{\"ErrorCode\":\"ResourceNotFoundException\","
+                              "\"ErrorMessage\":\"Event bus x does not exist.\"}]}";
+    assert_int_equal(runs(STEPS({"events.PutEvents", NULL, ten, 0, NULL}, {"events.PutEvents", rest, two, 0, NULL}),
+                          WORDS("put-events", "--entries", word, "--output", "json")),
+                     3);
     assert_non_null(strstr(out, "\"FailedEntryCount\":1"));
     assert_non_null(strstr(out, "{\"EventId\":\"10\"},{\"ErrorCode\""));
     assert_string_equal(err, "busctl: put-events: entry 12: ResourceNotFoundException: Event bus x does not exist.\n");
-    assert_int_equal(runs(STEPS({"events.PutEvents", NULL, ten, 0, NULL}, {"events.PutEvents", NULL, NULL, BUS_ERR_THROTTLING, "Rate exceeded"}),
-                          WORDS("put-events", "--entries", word)), 3);
+    assert_int_equal(
+        runs(STEPS({"events.PutEvents", NULL, ten, 0, NULL}, {"events.PutEvents", NULL, NULL, BUS_ERR_THROTTLING, "Rate exceeded"}),
+             WORDS("put-events", "--entries", word)),
+        3);
     assert_non_null(strstr(err, "entries 1 to 10 of 12 were put, entry 11 and those behind it were not"));
     assert_non_null(strstr(out, "EventId\n0\n"));
     assert_int_equal(runs(NULL, WORDS("put-events", "--entries", "[]")), 2);
@@ -150,19 +165,29 @@ static void put_events_sends_ten_at_a_time(void **state) {
 
 static void failed_entries_are_refusals_and_no_is_one(void **state) {
     (void)state;
-    assert_int_equal(runs(STEPS({"events.PutTargets", NULL, "{\"FailedEntryCount\":1,\"FailedEntries\":[{\"TargetId\":\"1\",\"ErrorCode\":\"E\",\"ErrorMessage\":\"m\"}]}", 0, NULL}),
-                          WORDS("put-targets", "--rule", "r", "--targets", "Id=1,Arn=a")), 3);
+    assert_int_equal(
+        runs(STEPS({"events.PutTargets", NULL,
+                    "{\"FailedEntryCount\":1,\"FailedEntries\":[{\"TargetId\":\"1\",\"ErrorCode\":\"E\",\"ErrorMessage\":\"m\"}]}", 0,
+                    NULL}),
+             WORDS("put-targets", "--rule", "r", "--targets", "Id=1,Arn=a")),
+        3);
     assert_string_equal(err, "busctl: put-targets: entry 1: E: m\n");
-    assert_int_equal(runs(STEPS({"events.TestEventPattern", NULL, "{\"Result\":false}", 0, NULL}), WORDS("test-event-pattern", "--event-pattern", "{}", "--event", "{}")), 1);
-    assert_int_equal(runs(STEPS({"events.TestEventPattern", NULL, "{\"Result\":true}", 0, NULL}), WORDS("test-event-pattern", "--event-pattern", "{}", "--event", "{}")), 0);
+    assert_int_equal(runs(STEPS({"events.TestEventPattern", NULL, "{\"Result\":false}", 0, NULL}),
+                          WORDS("test-event-pattern", "--event-pattern", "{}", "--event", "{}")),
+                     1);
+    assert_int_equal(runs(STEPS({"events.TestEventPattern", NULL, "{\"Result\":true}", 0, NULL}),
+                          WORDS("test-event-pattern", "--event-pattern", "{}", "--event", "{}")),
+                     0);
 }
 
 static void a_new_key_is_printed_as_a_section(void **state) {
     (void)state;
-    const struct step *steps = STEPS({"bus.CreateAccessKey", "{\"AccountId\":\"111122223333\"}",
-                                      "{\"AccessKey\":{\"AccountId\":\"111122223333\",\"AccessKeyId\":\"AKID\",\"SecretAccessKey\":\"s3cret\"}}", 0, NULL});
+    const struct step *steps =
+        STEPS({"bus.CreateAccessKey", "{\"AccountId\":\"111122223333\"}",
+               "{\"AccessKey\":{\"AccountId\":\"111122223333\",\"AccessKeyId\":\"AKID\",\"SecretAccessKey\":\"s3cret\"}}", 0, NULL});
     assert_int_equal(runs(steps, WORDS("create-access-key", "--account-id", "111122223333")), 0);
-    assert_non_null(strstr(out, "\n[111122223333]\naws_access_key_id = AKID\naws_secret_access_key = s3cret\nregion = us-east-1\nbus_endpoint = ipc:///run/bus.sock\n"));
+    assert_non_null(strstr(out, "\n[111122223333]\naws_access_key_id = AKID\naws_secret_access_key = s3cret\nregion = "
+                                "us-east-1\nbus_endpoint = ipc:///run/bus.sock\n"));
     assert_int_equal(runs(steps, WORDS("create-access-key", "--account-id", "111122223333", "--output=json")), 0);
     assert_int_equal(out[0], '{');
 }
@@ -170,8 +195,10 @@ static void a_new_key_is_printed_as_a_section(void **state) {
 static void test_pattern_needs_no_daemon(void **state) {
     (void)state;
     char dir[] = "/tmp/command_test.XXXXXX", pattern[64], event[64], broken[64];
-    static const char *const texts[] = {"{\"source\":[\"a\"]}", "{\"id\":\"1\",\"account\":\"1\",\"source\":\"%s\",\"time\":\"2026-01-01T00:00:00Z\",\"region\":\"r\",\"detail-type\":\"x\"}",
-                                        "{\"source\":\"a\"}"};
+    static const char *const texts[] = {
+        "{\"source\":[\"a\"]}",
+        "{\"id\":\"1\",\"account\":\"1\",\"source\":\"%s\",\"time\":\"2026-01-01T00:00:00Z\",\"region\":\"r\",\"detail-type\":\"x\"}",
+        "{\"source\":\"a\"}"};
     assert_non_null(mkdtemp(dir));
     snprintf(pattern, sizeof pattern, "%s/pattern", dir);
     snprintf(event, sizeof event, "%s/event", dir);
@@ -180,8 +207,13 @@ static void test_pattern_needs_no_daemon(void **state) {
     for (int wanted = 0; wanted < 2; wanted++) {
         for (int i = 0; i < 3; i++) {
             FILE *f = fopen(names[i], "w");
-            if (i == 1) fprintf(f, "{\"id\":\"1\",\"account\":\"1\",\"source\":\"%s\",\"time\":\"2026-01-01T00:00:00Z\",\"region\":\"r\",\"detail-type\":\"x\"}", wanted ? "b" : "a");
-            else fputs(texts[i], f);
+            if (i == 1)
+                fprintf(f,
+                        "{\"id\":\"1\",\"account\":\"1\",\"source\":\"%s\",\"time\":\"2026-01-01T00:00:00Z\",\"region\":\"r\",\"detail-"
+                        "type\":\"x\"}",
+                        wanted ? "b" : "a");
+            else
+                fputs(texts[i], f);
             fclose(f);
         }
         assert_int_equal(runs(NULL, WORDS("test-pattern", "--pattern", pattern, "--event", event)), wanted);

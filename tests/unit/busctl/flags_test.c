@@ -71,19 +71,23 @@ static void shorthand_as_the_aws_cli_has_it(void **state) {
     gives("put-targets", WORDS("--rule", "r", "--targets", "Id=1,Arn=arn:aws:sqs:us-east-1:111122223333:q", "\"Id\"=\"2\",\"Arn\"=\"a,b\""),
           "{\"Rule\":\"r\",\"Targets\":[{\"Id\":\"1\",\"Arn\":\"arn:aws:sqs:us-east-1:111122223333:q\"},{\"Id\":\"2\",\"Arn\":\"a,b\"}]}");
     gives("put-targets",
-          WORDS("--targets", "Id=1,Arn=a,InputTransformer={InputPathsMap={x=$.detail.x,y=$.id},InputTemplate='{\"v\": <x>}'},RetryPolicy={MaximumRetryAttempts=3}"),
+          WORDS("--targets", "Id=1,Arn=a,InputTransformer={InputPathsMap={x=$.detail.x,y=$.id},InputTemplate='{\"v\": "
+                             "<x>}'},RetryPolicy={MaximumRetryAttempts=3}"),
           "{\"Targets\":[{\"Id\":\"1\",\"Arn\":\"a\",\"InputTransformer\":{\"InputPathsMap\":{\"x\":\"$.detail.x\",\"y\":\"$.id\"},"
           "\"InputTemplate\":\"{\\\"v\\\": <x>}\"},\"RetryPolicy\":{\"MaximumRetryAttempts\":3}}]}");
     gives("put-targets", WORDS("--targets", "Id=1,HttpParameters={PathParameterValues=[a,1],HeaderParameters={X-A=b}},Arn=z"),
-          "{\"Targets\":[{\"Id\":\"1\",\"HttpParameters\":{\"PathParameterValues\":[\"a\",\"1\"],\"HeaderParameters\":{\"X-A\":\"b\"}},\"Arn\":\"z\"}]}");
-    gives("put-events", WORDS("--entries", "Source=shop,DetailType=Order Placed,Detail={\"id\":1,\"tags\":[\"a\"]},Resources=r1,r2,EventBusName=b"),
+          "{\"Targets\":[{\"Id\":\"1\",\"HttpParameters\":{\"PathParameterValues\":[\"a\",\"1\"],\"HeaderParameters\":{\"X-A\":\"b\"}},"
+          "\"Arn\":\"z\"}]}");
+    gives("put-events",
+          WORDS("--entries", "Source=shop,DetailType=Order Placed,Detail={\"id\":1,\"tags\":[\"a\"]},Resources=r1,r2,EventBusName=b"),
           "{\"Entries\":[{\"Source\":\"shop\",\"DetailType\":\"Order Placed\",\"Detail\":\"{\\\"id\\\":1,\\\"tags\\\":[\\\"a\\\"]}\","
           "\"Resources\":[\"r1\",\"r2\"],\"EventBusName\":\"b\"}]}");
     gives("put-events", WORDS("--entries", "Source=a\\,b,Detail='it\\'s',Resources=[],Time=2026-05-01T00:00:00Z"),
           "{\"Entries\":[{\"Source\":\"a,b\",\"Detail\":\"it's\",\"Resources\":[],\"Time\":1777593600}]}");
     gives("put-events", WORDS("--entries", "Source=,Detail={not json},TraceHeader=[x"),
           "{\"Entries\":[{\"Source\":\"\",\"Detail\":\"{not json}\",\"TraceHeader\":\"[x\"}]}");
-    gives("put-targets", WORDS("--targets", "Id=1,EcsParameters={\"TaskCount\":2}"), "{\"Targets\":[{\"Id\":\"1\",\"EcsParameters\":{\"TaskCount\":2}}]}");
+    gives("put-targets", WORDS("--targets", "Id=1,EcsParameters={\"TaskCount\":2}"),
+          "{\"Targets\":[{\"Id\":\"1\",\"EcsParameters\":{\"TaskCount\":2}}]}");
 }
 
 static void shorthand_refusals_tell_the_place(void **state) {
@@ -94,21 +98,26 @@ static void shorthand_refusals_tell_the_place(void **state) {
     refuses("put-targets", WORDS("--targets", "Id='1"), "--targets: a quote is not closed at character 6 of 'Id='1'");
     refuses("put-targets", WORDS("--targets", "RetryPolicy=3"), "--targets: '{' is expected at character 13 of 'RetryPolicy=3'");
     refuses("put-targets", WORDS("--targets", "RetryPolicy={MaximumRetryAttempts=x}"), "--targets: 'x' is no integer");
-    refuses("put-targets", WORDS("--targets", "RetryPolicy={MaximumRetryAttempts=3"), "--targets: '}' is missing at character 36 of 'RetryPolicy={MaximumRetryAttempts=3'");
+    refuses("put-targets", WORDS("--targets", "RetryPolicy={MaximumRetryAttempts=3"),
+            "--targets: '}' is missing at character 36 of 'RetryPolicy={MaximumRetryAttempts=3'");
     refuses("put-targets", WORDS("--targets", ""), "--targets: name=value is expected at character 1 of ''");
-    refuses("put-events", WORDS("--entries", "Time=yesterday"), "--entries: 'yesterday' is no time (2026-05-01T00:00:00Z, or seconds since 1970)");
+    refuses("put-events", WORDS("--entries", "Time=yesterday"),
+            "--entries: 'yesterday' is no time (2026-05-01T00:00:00Z, or seconds since 1970)");
 }
 
 static void json_is_checked_against_the_shape(void **state) {
     (void)state;
-    refuses("put-targets", WORDS("--targets", "[{\"Id\":\"1\",\"arn\":\"a\"}]"), "--targets: Target has no member 'arn', did you mean 'Arn'?");
+    refuses("put-targets", WORDS("--targets", "[{\"Id\":\"1\",\"arn\":\"a\"}]"),
+            "--targets: Target has no member 'arn', did you mean 'Arn'?");
     refuses("put-targets", WORDS("--targets", "[1]"), "--targets: Target must be a JSON object");
-    refuses("put-targets", WORDS("--targets", "[{\"Id\":"), "--targets: not well-formed JSON: unexpected token near end of file (line 1, column 7)");
+    refuses("put-targets", WORDS("--targets", "[{\"Id\":"),
+            "--targets: not well-formed JSON: unexpected token near end of file (line 1, column 7)");
     gives("put-events", WORDS("--entries", "[{\"Source\":\"s\",\"DetailType\":\"t\",\"Detail\":{\"b\":1,\"a\":[true]}}]"),
           "{\"Entries\":[{\"Source\":\"s\",\"DetailType\":\"t\",\"Detail\":\"{\\\"b\\\":1,\\\"a\\\":[true]}\"}]}");
     gives("put-rule", WORDS("--name", "n", "--cli-input-json", "{\"Name\":\"other\",\"EventPattern\":{\"source\":[\"a\"]}}"),
           "{\"Name\":\"n\",\"EventPattern\":\"{\\\"source\\\":[\\\"a\\\"]}\"}");
-    refuses("put-rule", WORDS("--cli-input-json", "{\"Nmae\":\"x\"}"), "--cli-input-json: PutRuleRequest has no member 'Nmae', did you mean 'Name'?");
+    refuses("put-rule", WORDS("--cli-input-json", "{\"Nmae\":\"x\"}"),
+            "--cli-input-json: PutRuleRequest has no member 'Nmae', did you mean 'Name'?");
 }
 
 static void files_are_read(void **state) {
@@ -119,7 +128,8 @@ static void files_are_read(void **state) {
     static const char text[] = "{\"Source\":\"a\",\"Detail\":{\"x\":1}}\n{\"Source\":\"b\",\n \"Detail\":\"{}\"}\n\n";
     assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
     snprintf(word, sizeof word, "file://%s", path);
-    gives("put-events", WORDS("--entries", word), "{\"Entries\":[{\"Source\":\"a\",\"Detail\":\"{\\\"x\\\":1}\"},{\"Source\":\"b\",\"Detail\":\"{}\"}]}");
+    gives("put-events", WORDS("--entries", word),
+          "{\"Entries\":[{\"Source\":\"a\",\"Detail\":\"{\\\"x\\\":1}\"},{\"Source\":\"b\",\"Detail\":\"{}\"}]}");
     assert_int_equal(ftruncate(fd, 0), 0);
     gives("put-events", WORDS("--entries", word), "{\"Entries\":[]}");
     close(fd);

@@ -21,7 +21,8 @@ static int runs_verb(enum exit_code (*run)(struct session *, const struct operat
     struct flags flags = {.request = json_loads(request, 0, NULL), .extra = {extra[0], extra[1], extra[2]}};
     free(out);
     free(err);
-    struct session s = {.out = open_memstream(&out, &out_n), .err = open_memstream(&err, &err_n), .verb = "verb", .globals = {.output = OUTPUT_JSON}};
+    struct session s = {
+        .out = open_memstream(&out, &out_n), .err = open_memstream(&err, &err_n), .verb = "verb", .globals = {.output = OUTPUT_JSON}};
     script = steps;
     int code = (int)session_close(&s, run(&s, operation, &flags));
     fclose(s.out);
@@ -34,16 +35,23 @@ static int runs_verb(enum exit_code (*run)(struct session *, const struct operat
 
 static void a_stream_is_read_to_its_end_over_all_shards(void **state) {
     (void)state;
-    const struct step *steps = STEPS(
-        {"kinesis.ListShards", "{\"StreamName\":\"s\"}", "{\"Shards\":[{\"ShardId\":\"0\"},{\"ShardId\":\"1\"}]}", 0, NULL},
-        {"kinesis.GetShardIterator", "{\"StreamName\":\"s\",\"ShardId\":\"0\",\"ShardIteratorType\":\"TRIM_HORIZON\"}", "{\"ShardIterator\":\"i0\"}", 0, NULL},
-        {"kinesis.GetShardIterator", "{\"StreamName\":\"s\",\"ShardId\":\"1\",\"ShardIteratorType\":\"TRIM_HORIZON\"}", "{\"ShardIterator\":\"i1\"}", 0, NULL},
-        {"kinesis.GetRecords", "{\"ShardIterator\":\"i0\"}",
-         "{\"Records\":[{\"SequenceNumber\":\"5\",\"PartitionKey\":\"k\",\"Data\":\"eyJ4IjoxfQ==\"},{\"SequenceNumber\":\"6\",\"Data\":\"aGk=\"},"
-         "{\"SequenceNumber\":\"7\",\"Data\":\"/w==\"}],\"NextShardIterator\":\"i0b\",\"MillisBehindLatest\":0}", 0, NULL},
-        {"kinesis.GetRecords", "{\"ShardIterator\":\"i1\"}", "{\"Records\":[],\"NextShardIterator\":\"i1b\",\"MillisBehindLatest\":0}", 0, NULL},
-        {"kinesis.GetRecords", "{\"ShardIterator\":\"i0b\"}", "{\"Records\":[],\"NextShardIterator\":\"i0c\",\"MillisBehindLatest\":0}", 0, NULL},
-        {"kinesis.GetRecords", "{\"ShardIterator\":\"i1b\"}", "{\"Records\":[],\"NextShardIterator\":\"i1c\",\"MillisBehindLatest\":0}", 0, NULL});
+    const struct step *steps =
+        STEPS({"kinesis.ListShards", "{\"StreamName\":\"s\"}", "{\"Shards\":[{\"ShardId\":\"0\"},{\"ShardId\":\"1\"}]}", 0, NULL},
+              {"kinesis.GetShardIterator", "{\"StreamName\":\"s\",\"ShardId\":\"0\",\"ShardIteratorType\":\"TRIM_HORIZON\"}",
+               "{\"ShardIterator\":\"i0\"}", 0, NULL},
+              {"kinesis.GetShardIterator", "{\"StreamName\":\"s\",\"ShardId\":\"1\",\"ShardIteratorType\":\"TRIM_HORIZON\"}",
+               "{\"ShardIterator\":\"i1\"}", 0, NULL},
+              {"kinesis.GetRecords", "{\"ShardIterator\":\"i0\"}",
+               "{\"Records\":[{\"SequenceNumber\":\"5\",\"PartitionKey\":\"k\",\"Data\":\"eyJ4IjoxfQ==\"},{\"SequenceNumber\":\"6\","
+               "\"Data\":\"aGk=\"},"
+               "{\"SequenceNumber\":\"7\",\"Data\":\"/w==\"}],\"NextShardIterator\":\"i0b\",\"MillisBehindLatest\":0}",
+               0, NULL},
+              {"kinesis.GetRecords", "{\"ShardIterator\":\"i1\"}",
+               "{\"Records\":[],\"NextShardIterator\":\"i1b\",\"MillisBehindLatest\":0}", 0, NULL},
+              {"kinesis.GetRecords", "{\"ShardIterator\":\"i0b\"}",
+               "{\"Records\":[],\"NextShardIterator\":\"i0c\",\"MillisBehindLatest\":0}", 0, NULL},
+              {"kinesis.GetRecords", "{\"ShardIterator\":\"i1b\"}",
+               "{\"Records\":[],\"NextShardIterator\":\"i1c\",\"MillisBehindLatest\":0}", 0, NULL});
     assert_int_equal(READ(steps, "{}", "s", NULL, NULL), 0);
     assert_string_equal(out, "{\"ShardId\":\"0\",\"SequenceNumber\":\"5\",\"PartitionKey\":\"k\",\"Data\":{\"x\":1}}\n"
                              "{\"ShardId\":\"0\",\"SequenceNumber\":\"6\",\"Data\":\"hi\"}\n"
@@ -52,20 +60,27 @@ static void a_stream_is_read_to_its_end_over_all_shards(void **state) {
 
 static void an_expired_iterator_is_renewed_and_a_split_followed(void **state) {
     (void)state;
-    const struct step *steps = STEPS(
-        {"kinesis.ListShards", NULL, "{\"Shards\":[{\"ShardId\":\"0\"}]}", 0, NULL},
-        {"kinesis.GetShardIterator", "{\"StreamName\":\"s\",\"ShardId\":\"0\",\"ShardIteratorType\":\"LATEST\"}", "{\"ShardIterator\":\"a\"}", 0, NULL},
-        {"kinesis.GetRecords", "{\"ShardIterator\":\"a\"}", "{\"Records\":[{\"SequenceNumber\":\"9\",\"Data\":\"MQ==\"}],\"NextShardIterator\":\"b\"}", 0, NULL},
-        {"kinesis.GetRecords", "{\"ShardIterator\":\"b\"}", NULL, BUS_ERR_EXPIRED_ITERATOR, "old"},
-        {"kinesis.GetShardIterator", "{\"StreamName\":\"s\",\"ShardId\":\"0\",\"ShardIteratorType\":\"AFTER_SEQUENCE_NUMBER\",\"StartingSequenceNumber\":\"9\"}",
-         "{\"ShardIterator\":\"c\"}", 0, NULL},
-        {"kinesis.GetRecords", "{\"ShardIterator\":\"c\"}", "{\"Records\":[{\"SequenceNumber\":\"10\",\"Data\":\"Mg==\"}],\"NextShardIterator\":null}", 0, NULL},
-        {"kinesis.ListShards", NULL, "{\"Shards\":[{\"ShardId\":\"0\"},{\"ShardId\":\"1\"}]}", 0, NULL},
-        {"kinesis.GetShardIterator", "{\"StreamName\":\"s\",\"ShardId\":\"1\",\"ShardIteratorType\":\"TRIM_HORIZON\"}", "{\"ShardIterator\":\"d\"}", 0, NULL},
-        {"kinesis.GetRecords", "{\"ShardIterator\":\"d\"}", "{\"Records\":[{\"SequenceNumber\":\"1\",\"Data\":\"Mw==\"}],\"NextShardIterator\":\"e\"}", 0, NULL});
+    const struct step *steps =
+        STEPS({"kinesis.ListShards", NULL, "{\"Shards\":[{\"ShardId\":\"0\"}]}", 0, NULL},
+              {"kinesis.GetShardIterator", "{\"StreamName\":\"s\",\"ShardId\":\"0\",\"ShardIteratorType\":\"LATEST\"}",
+               "{\"ShardIterator\":\"a\"}", 0, NULL},
+              {"kinesis.GetRecords", "{\"ShardIterator\":\"a\"}",
+               "{\"Records\":[{\"SequenceNumber\":\"9\",\"Data\":\"MQ==\"}],\"NextShardIterator\":\"b\"}", 0, NULL},
+              {"kinesis.GetRecords", "{\"ShardIterator\":\"b\"}", NULL, BUS_ERR_EXPIRED_ITERATOR, "old"},
+              {"kinesis.GetShardIterator",
+               "{\"StreamName\":\"s\",\"ShardId\":\"0\",\"ShardIteratorType\":\"AFTER_SEQUENCE_NUMBER\",\"StartingSequenceNumber\":\"9\"}",
+               "{\"ShardIterator\":\"c\"}", 0, NULL},
+              {"kinesis.GetRecords", "{\"ShardIterator\":\"c\"}",
+               "{\"Records\":[{\"SequenceNumber\":\"10\",\"Data\":\"Mg==\"}],\"NextShardIterator\":null}", 0, NULL},
+              {"kinesis.ListShards", NULL, "{\"Shards\":[{\"ShardId\":\"0\"},{\"ShardId\":\"1\"}]}", 0, NULL},
+              {"kinesis.GetShardIterator", "{\"StreamName\":\"s\",\"ShardId\":\"1\",\"ShardIteratorType\":\"TRIM_HORIZON\"}",
+               "{\"ShardIterator\":\"d\"}", 0, NULL},
+              {"kinesis.GetRecords", "{\"ShardIterator\":\"d\"}",
+               "{\"Records\":[{\"SequenceNumber\":\"1\",\"Data\":\"Mw==\"}],\"NextShardIterator\":\"e\"}", 0, NULL});
     assert_int_equal(READ(steps, "{\"Limit\":3}", "s", "", "latest"), 0); /* --follow ends at the limit */
-    assert_string_equal(out, "{\"ShardId\":\"0\",\"SequenceNumber\":\"9\",\"Data\":1}\n{\"ShardId\":\"0\",\"SequenceNumber\":\"10\",\"Data\":2}\n"
-                             "{\"ShardId\":\"1\",\"SequenceNumber\":\"1\",\"Data\":3}\n");
+    assert_string_equal(
+        out, "{\"ShardId\":\"0\",\"SequenceNumber\":\"9\",\"Data\":1}\n{\"ShardId\":\"0\",\"SequenceNumber\":\"10\",\"Data\":2}\n"
+             "{\"ShardId\":\"1\",\"SequenceNumber\":\"1\",\"Data\":3}\n");
 }
 
 static void a_stream_that_is_not_there_is_a_refusal(void **state) {
@@ -77,14 +92,19 @@ static void a_stream_that_is_not_there_is_a_refusal(void **state) {
 
 static void messages_are_deleted_once_they_are_shown(void **state) {
     (void)state;
-    const struct step *steps = STEPS(
-        {"sqs.ReceiveMessage", "{\"QueueUrl\":\"q\",\"WaitTimeSeconds\":20}", "{\"Messages\":[{\"Body\":\"b\",\"ReceiptHandle\":\"h1\"},{\"Body\":\"c\",\"ReceiptHandle\":\"h2\"}]}", 0, NULL},
-        {"sqs.DeleteMessage", "{\"QueueUrl\":\"q\",\"ReceiptHandle\":\"h1\"}", "{}", 0, NULL},
-        {"sqs.DeleteMessage", "{\"QueueUrl\":\"q\",\"ReceiptHandle\":\"h2\"}", "{}", 0, NULL});
-    assert_int_equal(runs_verb(receive_message_run, &receive_message, steps, "{\"QueueUrl\":\"q\",\"WaitTimeSeconds\":20}", (const char *const[3]){"", NULL, NULL}), 0);
+    const struct step *steps =
+        STEPS({"sqs.ReceiveMessage", "{\"QueueUrl\":\"q\",\"WaitTimeSeconds\":20}",
+               "{\"Messages\":[{\"Body\":\"b\",\"ReceiptHandle\":\"h1\"},{\"Body\":\"c\",\"ReceiptHandle\":\"h2\"}]}", 0, NULL},
+              {"sqs.DeleteMessage", "{\"QueueUrl\":\"q\",\"ReceiptHandle\":\"h1\"}", "{}", 0, NULL},
+              {"sqs.DeleteMessage", "{\"QueueUrl\":\"q\",\"ReceiptHandle\":\"h2\"}", "{}", 0, NULL});
+    assert_int_equal(runs_verb(receive_message_run, &receive_message, steps, "{\"QueueUrl\":\"q\",\"WaitTimeSeconds\":20}",
+                               (const char *const[3]){"", NULL, NULL}),
+                     0);
     assert_non_null(strstr(out, "\"Body\":\"b\""));
     steps = STEPS({"sqs.ReceiveMessage", NULL, "{\"Messages\":[{\"Body\":\"b\",\"ReceiptHandle\":\"h1\"}]}", 0, NULL});
-    assert_int_equal(runs_verb(receive_message_run, &receive_message, steps, "{\"QueueUrl\":\"q\",\"WaitTimeSeconds\":20}", (const char *const[3]){NULL}), 0);
+    assert_int_equal(runs_verb(receive_message_run, &receive_message, steps, "{\"QueueUrl\":\"q\",\"WaitTimeSeconds\":20}",
+                               (const char *const[3]){NULL}),
+                     0);
     assert_int_equal(last_timeout_ms, 35000);
 }
 

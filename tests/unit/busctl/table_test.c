@@ -24,7 +24,9 @@ static void shows(const char *verb, const char *json, const char *expected) {
 
 static void lists_are_aligned_under_a_header(void **state) {
     (void)state;
-    shows("list-rules", "{\"Rules\":[{\"Name\":\"a\",\"Arn\":\"arn:1\",\"State\":\"ENABLED\"},{\"State\":\"DISABLED\",\"Name\":\"longer\",\"EventBusName\":\"b\"}]}",
+    shows("list-rules",
+          "{\"Rules\":[{\"Name\":\"a\",\"Arn\":\"arn:1\",\"State\":\"ENABLED\"},{\"State\":\"DISABLED\",\"Name\":\"longer\","
+          "\"EventBusName\":\"b\"}]}",
           "Name    Arn    State     EventBusName\n"
           "a       arn:1  ENABLED\n"
           "longer         DISABLED  b\n");
@@ -51,7 +53,8 @@ static void times_are_dates_and_structures_dotted(void **state) {
 static void texts_cannot_steer_the_terminal(void **state) {
     (void)state;
     shows(NULL, "{\"A\":\"x\\u001b[31m\\ny\\r\\u0000z\\u009b\"}", "A  x\\x1b[31m\\ny\\r\\x00z\\x9b\n");
-    shows(NULL, "{\"L\":[{\"k\":{\"deep\":[1,null,\"s\"]},\"n\":null,\"b\":true}]}", "k                      n  b\n{\"deep\":[1,null,\"s\"]}     true\n");
+    shows(NULL, "{\"L\":[{\"k\":{\"deep\":[1,null,\"s\"]},\"n\":null,\"b\":true}]}",
+          "k                      n  b\n{\"deep\":[1,null,\"s\"]}     true\n");
 }
 
 static void width_counts_characters(void **state) {
