@@ -43,8 +43,8 @@ static enum err wrong(struct decoder *d, const struct shape_path *path, const ch
     char where[sizeof d->fault->where];
     shape_path_where(path, where, sizeof where);
     const char *quote = *where ? "'" : "";
-    return fault_at(d->fault, ERR_MALFORMED, where, 0, 0, "%s%s%s must be %s, but it is %s", quote, *where ? where : "the request", quote, expected,
-                    found);
+    return fault_at(d->fault, ERR_MALFORMED, where, 0, 0, "%s%s%s must be %s, but it is %s", quote, *where ? where : "the request", quote,
+                    expected, found);
 }
 
 static enum err null_item(struct decoder *d, const struct shape_path *path) {
@@ -132,7 +132,8 @@ static enum err decode_list(struct decoder *d, const struct shape *shape, const 
     return ERR_OK;
 }
 
-static enum err decode_entry(struct decoder *d, const struct shape *item, const struct shape_path *path, json_t *value, struct map_entry *e) {
+static enum err decode_entry(struct decoder *d, const struct shape *item, const struct shape_path *path, json_t *value,
+                             struct map_entry *e) {
     struct opt_bool b = {0};
     enum err err = decode_value(d, item, path, value, (void *)(uintptr_t)shape_entry_slot(item, e, &b));
     if (item->type == SHAPE_BOOLEAN) e->i = (struct opt_i64){b.set, b.v};
@@ -252,8 +253,10 @@ static void encode_list(struct json *j, const struct shape *shape, const struct 
     json_array_begin(j);
     for (size_t i = 0; i < list->n; i++) {
         const char *item = (const char *)list->items + i * size;
-        if (shape->item->type == SHAPE_STRUCT) encode_struct(j, shape->item, item);
-        else encode_value(j, shape->item, item);
+        if (shape->item->type == SHAPE_STRUCT)
+            encode_struct(j, shape->item, item);
+        else
+            encode_value(j, shape->item, item);
     }
     json_array_end(j);
 }

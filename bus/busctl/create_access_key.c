@@ -16,10 +16,11 @@ enum exit_code create_access_key_run(struct session *s, const struct operation *
     } else if (!code) {
         const json_t *key = json_object_get(answer, "AccessKey");
         fprintf(s->out,
-                "# The secret is shown this once. Append this to ~/.aws/credentials (or $AWS_SHARED_CREDENTIALS_FILE), then: busctl --profile %s ...\n"
+                "# The secret is shown this once. Append this to ~/.aws/credentials (or $AWS_SHARED_CREDENTIALS_FILE), then: busctl "
+                "--profile %s ...\n"
                 "[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\nregion = %s\nbus_endpoint = %s\n",
-                text_of(key, "AccountId"), text_of(key, "AccountId"), text_of(key, "AccessKeyId"), text_of(key, "SecretAccessKey"), bus_region(s->bus),
-                bus_endpoint(s->bus));
+                text_of(key, "AccountId"), text_of(key, "AccountId"), text_of(key, "AccessKeyId"), text_of(key, "SecretAccessKey"),
+                bus_region(s->bus), bus_endpoint(s->bus));
     }
     bus_free(text);
     json_decref(answer);

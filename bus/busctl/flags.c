@@ -6,7 +6,8 @@
 #include "value.h"
 
 const struct extra globals_flags[] = {
-    {"endpoint", "URL", "where the daemon is: ipc:///PATH, tcp://HOST:PORT, tls+tcp://HOST:PORT ($BUS_ENDPOINT, or bus_endpoint of the profile)"},
+    {"endpoint", "URL",
+     "where the daemon is: ipc:///PATH, tcp://HOST:PORT, tls+tcp://HOST:PORT ($BUS_ENDPOINT, or bus_endpoint of the profile)"},
     {"data", "DIR", "the daemon's data directory: its credentials and its socket ($BUS_DATA)"},
     {"profile", "NAME", "section of the shared-credentials file ($AWS_PROFILE, or default)"},
     {"region", "NAME", "region in ARNs ($AWS_REGION, or us-east-1)"},
@@ -32,13 +33,20 @@ static struct flag flag_of(const char *word) {
 /* ---- global flags ------------------------------------------------------------------------------------------------------------- */
 
 static enum err globals_set(struct globals *globals, const char *name, const char *value, struct fault *fault) {
-    if (!strcmp(name, "endpoint")) globals->endpoint = value;
-    else if (!strcmp(name, "data")) globals->data = value;
-    else if (!strcmp(name, "profile")) globals->profile = value;
-    else if (!strcmp(name, "region")) globals->region = value;
-    else if (!strcmp(value, "json")) globals->output = OUTPUT_JSON;
-    else if (!strcmp(value, "table")) globals->output = OUTPUT_TABLE;
-    else return fault_set(fault, ERR_USAGE, "--output: '%s' is neither table nor json", value);
+    if (!strcmp(name, "endpoint"))
+        globals->endpoint = value;
+    else if (!strcmp(name, "data"))
+        globals->data = value;
+    else if (!strcmp(name, "profile"))
+        globals->profile = value;
+    else if (!strcmp(name, "region"))
+        globals->region = value;
+    else if (!strcmp(value, "json"))
+        globals->output = OUTPUT_JSON;
+    else if (!strcmp(value, "table"))
+        globals->output = OUTPUT_TABLE;
+    else
+        return fault_set(fault, ERR_USAGE, "--output: '%s' is neither table nor json", value);
     return ERR_OK;
 }
 
@@ -101,7 +109,8 @@ static size_t words_at(const struct parser *p, int at, bool many) {
     return n;
 }
 
-static enum err take_value(struct parser *p, const char *name, const struct shape *shape, const char *inline_value, int *at, json_t **value) {
+static enum err take_value(struct parser *p, const char *name, const struct shape *shape, const char *inline_value, int *at,
+                           json_t **value) {
     char *one[1] = {(char *)(uintptr_t)inline_value};
     size_t count = inline_value ? 1 : words_at(p, *at, shape->type == SHAPE_LIST);
     char **words = inline_value ? one : p->argv + *at;
@@ -183,9 +192,12 @@ enum err flags_parse(const struct operation *operation, const struct extra *extr
     enum err err = flags->request ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
     for (int at = 0; at < argc && !err;) {
         bool taken = false;
-        if (!strcmp(argv[at], "-h")) err = globals_take(&flags->globals, argc, argv, &at, &taken, fault);
-        else if (is_flag(argv[at])) err = take_flag(&p, &at);
-        else err = fault_set(fault, ERR_USAGE, "'%s' belongs to no flag", argv[at]);
+        if (!strcmp(argv[at], "-h"))
+            err = globals_take(&flags->globals, argc, argv, &at, &taken, fault);
+        else if (is_flag(argv[at]))
+            err = take_flag(&p, &at);
+        else
+            err = fault_set(fault, ERR_USAGE, "'%s' belongs to no flag", argv[at]);
     }
     if (err) flags_fini(flags);
     return err;

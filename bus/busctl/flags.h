@@ -17,20 +17,20 @@ struct globals {
 
 /* A flag that a verb has beside those of its operation. */
 struct extra {
-    const char *name;      /* without dashes; NULL ends a list */
-    const char *value;     /* what its value is called in the help; NULL: a switch */
+    const char *name;  /* without dashes; NULL ends a list */
+    const char *value; /* what its value is called in the help; NULL: a switch */
     const char *doc;
 };
 enum { EXTRAS_MOST = 8 };
 
 struct flags {
     struct globals globals;
-    json_t *request;                 /* owned; flags_fini */
-    const char *extra[EXTRAS_MOST];  /* by the index in the list; switches: "" when on; NULL: not given */
+    json_t *request;                /* owned; flags_fini */
+    const char *extra[EXTRAS_MOST]; /* by the index in the list; switches: "" when on; NULL: not given */
 };
 
-/* Reads the words behind the verb. `extras` may be NULL. ERR_USAGE with a sentence (an unknown flag comes with the nearest one that there is), and the
- * errors of value.h. Required members are not looked for here: flags_missing. On error nothing is to be freed. */
+/* Reads the words behind the verb. `extras` may be NULL. ERR_USAGE with a sentence (an unknown flag comes with the nearest one that there
+ * is), and the errors of value.h. Required members are not looked for here: flags_missing. On error nothing is to be freed. */
 enum err flags_parse(const struct operation *operation, const struct extra *extras, const struct globals *globals, int argc, char **argv,
                      struct flags *flags, struct fault *fault) MUST_USE;
 void flags_fini(struct flags *flags);

@@ -21,7 +21,7 @@ struct reader {
     struct session *s;
     const char *stream;
     bool latest;
-    json_int_t left;              /* records to show at most; -1: all */
+    json_int_t left; /* records to show at most; -1: all */
     struct shard *shards;
     size_t count;
 };
@@ -29,12 +29,13 @@ struct reader {
 /* ---- shards and iterators ----------------------------------------------------------------------------------------------------- */
 
 static enum exit_code get_iterator(struct reader *r, struct shard *shard, bool latest) {
-    json_t *request = shard->last ? json_pack("{s:s, s:O, s:s, s:O}", "StreamName", r->stream, "ShardId", shard->id, "ShardIteratorType", "AFTER_SEQUENCE_NUMBER",
-                                              "StartingSequenceNumber", shard->last)
+    json_t *request = shard->last ? json_pack("{s:s, s:O, s:s, s:O}", "StreamName", r->stream, "ShardId", shard->id, "ShardIteratorType",
+                                              "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber", shard->last)
                                   : json_pack("{s:s, s:O, s:s}", "StreamName", r->stream, "ShardId", shard->id, "ShardIteratorType",
                                               latest ? "LATEST" : "TRIM_HORIZON");
     json_t *answer = NULL;
-    enum exit_code code = request ? session_call(r->s, "kinesis.GetShardIterator", request, 0, &answer, NULL) : EXIT_CODE_REFUSED;
+    enum exit_code code =
+        request ? session_call(r->s, "kinesis.GetShardIterator", request, 0, &answer, NULL) : session_fail(r->s, "out of memory");
     if (!code) {
         json_decref(shard->iterator);
         shard->iterator = json_incref(json_object_get(answer, "ShardIterator"));
@@ -54,13 +55,13 @@ static bool knows(const struct reader *r, const json_t *id) {
 static enum exit_code find_shards(struct reader *r, bool latest) {
     json_t *request = json_pack("{s:s}", "StreamName", r->stream), *answer = NULL, *shard;
     size_t i;
-    enum exit_code code = request ? session_call(r->s, "kinesis.ListShards", request, 0, &answer, NULL) : EXIT_CODE_REFUSED;
+    enum exit_code code =
+        request ? session_call(r->s, "kinesis.ListShards", request, 0, &answer, NULL) : session_fail(r->s, "out of memory");
     if (!code) json_array_foreach(json_object_get(answer, "Shards"), i, shard) {
             json_t *id = json_object_get(shard, "ShardId");
             if (code || !json_is_string(id) || knows(r, id)) continue;
             if (r->count == SHARDS_MOST) {
-                fprintf(r->s->err, "busctl: get-records: more than %d shards\n", (int)SHARDS_MOST);
-                code = EXIT_CODE_REFUSED;
+                code = session_fail(r->s, "the stream has more than 1,024 shards; read them one by one with --shard-iterator");
                 break;
             }
             r->shards[r->count] = (struct shard){.id = json_incref(id)};
@@ -94,8 +95,10 @@ static enum exit_code show(struct reader *r, const struct shard *shard, json_t *
     if (line && !json_object_set(line, "ShardId", shard->id) && !json_object_update(line, record) &&
         !json_object_set_new(line, "Data", decoded(data ? data : "")))
         text = json_dumps(line, JSON_COMPACT);
-    if (text) fprintf(r->s->out, "%s\n", text);
-    else fprintf(r->s->err, "busctl: get-records: out of memory\n");
+    if (text)
+        fprintf(r->s->out, "%s\n", text);
+    else
+        fprintf(r->s->err, "busctl: get-records: out of memory\n");
     enum exit_code code = text && !ferror(r->s->out) ? EXIT_CODE_DONE : EXIT_CODE_REFUSED;
     free(text);
     json_decref(line);
@@ -127,7 +130,7 @@ static enum exit_code show_all(struct reader *r, struct shard *shard, const json
 static enum exit_code read_shard(struct reader *r, struct shard *shard, bool *more) {
     json_t *request = json_pack("{s:O}", "ShardIterator", shard->iterator), *answer = NULL;
     struct bus_fault *fault = calloc(1, sizeof *fault);
-    enum exit_code code = request && fault ? EXIT_CODE_DONE : EXIT_CODE_REFUSED;
+    enum exit_code code = request && fault ? EXIT_CODE_DONE : session_fail(r->s, "out of memory");
     enum bus_err err = code ? BUS_ERR_NOMEM : session_try(r->s, "kinesis.GetRecords", request, 0, &answer, NULL, fault);
     if (err == BUS_ERR_EXPIRED_ITERATOR) {
         *more = true;
@@ -135,7 +138,8 @@ static enum exit_code read_shard(struct reader *r, struct shard *shard, bool *mo
     } else if (err && !code) {
         code = session_tell(r->s, fault);
     } else if (!code) {
-        *more |= json_array_size(json_object_get(answer, "Records")) > 0 || json_integer_value(json_object_get(answer, "MillisBehindLatest")) > 0;
+        *more |= json_array_size(json_object_get(answer, "Records")) > 0 ||
+                 json_integer_value(json_object_get(answer, "MillisBehindLatest")) > 0;
         code = show_all(r, shard, answer);
         set_iterator(shard, json_object_get(answer, "NextShardIterator"));
     }
@@ -178,7 +182,7 @@ enum exit_code get_records_run(struct session *s, const struct operation *operat
     json_t *limit = json_object_get(flags->request, "Limit");
     struct reader r = {.s = s, .stream = stream, .latest = from && !strcmp(from, "latest"), .left = limit ? json_integer_value(limit) : -1};
     r.shards = calloc(SHARDS_MOST, sizeof *r.shards);
-    enum exit_code code = r.shards ? session_open(s) : EXIT_CODE_REFUSED;
+    enum exit_code code = r.shards ? session_open(s) : session_fail(s, "out of memory");
     if (!code) code = read_stream(&r, flags->extra[EXTRA_FOLLOW] != NULL);
     for (size_t i = 0; i < r.count; i++) {
         json_decref(r.shards[i].id);

@@ -11,7 +11,7 @@ static bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 static bool begins_word(const char *name, size_t i) {
     if (i == 0 || !is_upper(name[i])) return false;
     if (!is_upper(name[i - 1])) return true;
-    return name[i + 1] && !is_upper(name[i + 1]) && !(name[i + 1] == 's' && !name[i + 2]);
+    return name[i + 1] >= 'a' && name[i + 1] <= 'z' && !(name[i + 1] == 's' && !name[i + 2]);
 }
 
 void name_kebab(const char *name, char out[NAME_SIZE]) {
@@ -38,7 +38,9 @@ void name_offer(struct name_guess *guess, const char *name) {
 
 const char *name_did_you_mean(const struct name_guess *guess, const char *dashes, char *out, size_t size) {
     bool near = guess->best[0] && nearest_is_close(guess->written, guess->distance);
-    if (!near) out[0] = 0;
-    else snprintf(out, size, ", did you mean '%s%s'?", dashes, guess->best);
+    if (!near)
+        out[0] = 0;
+    else
+        snprintf(out, size, ", did you mean '%s%s'?", dashes, guess->best);
     return out;
 }

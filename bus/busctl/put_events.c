@@ -35,15 +35,16 @@ static json_t *next_request(const json_t *base, const json_t *entries, size_t *a
 
 /* Adds one answer to the sum of all. */
 static bool add_answer(json_t *sum, const json_t *answer) {
-    json_int_t failed = json_integer_value(json_object_get(sum, "FailedEntryCount")) + json_integer_value(json_object_get(answer, "FailedEntryCount"));
+    json_int_t failed =
+        json_integer_value(json_object_get(sum, "FailedEntryCount")) + json_integer_value(json_object_get(answer, "FailedEntryCount"));
     return !json_object_set_new(sum, "FailedEntryCount", json_integer(failed)) &&
            !json_array_extend(json_object_get(sum, "Entries"), json_object_get(answer, "Entries"));
 }
 
 static enum exit_code put_part(struct session *s, json_t *request, json_t *sum) {
     json_t *answer = NULL;
-    enum exit_code code = request ? session_call(s, "events.PutEvents", request, 0, &answer, NULL) : EXIT_CODE_REFUSED;
-    if (!code && !add_answer(sum, answer)) code = EXIT_CODE_REFUSED;
+    enum exit_code code = request ? session_call(s, "events.PutEvents", request, 0, &answer, NULL) : session_fail(s, "out of memory");
+    if (!code && !add_answer(sum, answer)) code = session_fail(s, "the answer has no Entries, or there is no memory for them");
     json_decref(answer);
     json_decref(request);
     return code;
@@ -57,12 +58,14 @@ enum exit_code put_events_run(struct session *s, const struct operation *operati
         return EXIT_CODE_USAGE;
     }
     json_t *sum = json_pack("{s:i, s:[]}", "FailedEntryCount", 0, "Entries");
-    enum exit_code code = sum ? session_open(s) : EXIT_CODE_REFUSED;
+    enum exit_code code = sum ? session_open(s) : session_fail(s, "out of memory");
     while (!code && at < count) {
         before = at;
         code = put_part(s, next_request(flags->request, entries, &at), sum);
     }
-    if (code && before) fprintf(s->err, "busctl: put-events: entries 1 to %zu of %zu were put, entry %zu and those behind it were not\n", before, count, before + 1);
+    if (code && before)
+        fprintf(s->err, "busctl: put-events: entries 1 to %zu of %zu were put, entry %zu and those behind it were not\n", before, count,
+                before + 1);
     if (json_array_size(json_object_get(sum, "Entries"))) {
         verb_print(s, operation, sum, NULL);
         enum exit_code verdict = verb_verdict(s, sum);

@@ -15,7 +15,8 @@ static enum exit_code delete_all(struct session *s, const json_t *request, const
     json_array_foreach(json_object_get(answer, "Messages"), i, message) {
         json_t *done = NULL, *one = json_pack("{s:O, s:O}", "QueueUrl", json_object_get(request, "QueueUrl"), "ReceiptHandle",
                                               json_object_get(message, "ReceiptHandle"));
-        code = one ? session_call(s, "sqs.DeleteMessage", one, 0, &done, NULL) : EXIT_CODE_REFUSED;
+        code = one ? session_call(s, "sqs.DeleteMessage", one, 0, &done, NULL)
+                   : session_fail(s, "a message without a ReceiptHandle cannot be deleted");
         json_decref(done);
         json_decref(one);
         if (code) break;

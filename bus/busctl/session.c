@@ -27,11 +27,19 @@ static void tell(struct session *s, const char *type, const char *message) {
 
 enum exit_code session_usage(struct session *s, const struct fault *fault) {
     tell(s, NULL, fault->message);
-    if (fault->code == ERR_USAGE) fprintf(s->err, "  hint: busctl %s--help shows what it takes\n", s->verb ? s->verb : "");
+    if (fault->code == ERR_USAGE)
+        fprintf(s->err, "  hint: busctl %s%s--help shows what it takes\n", s->verb ? s->verb : "", s->verb ? " " : "");
     return EXIT_CODE_USAGE;
 }
 
-static const char *profile_of(const struct session *s) { return s->globals.profile ? s->globals.profile : os_env("AWS_PROFILE", "default"); }
+enum exit_code session_fail(struct session *s, const char *sentence) {
+    tell(s, NULL, sentence);
+    return EXIT_CODE_REFUSED;
+}
+
+static const char *profile_of(const struct session *s) {
+    return s->globals.profile ? s->globals.profile : os_env("AWS_PROFILE", "default");
+}
 
 static void place_init(struct place *place, const struct session *s);
 static void place_fini(struct place *place);
@@ -39,7 +47,8 @@ static void place_fini(struct place *place);
 static void hint_credentials(struct session *s) {
     struct place place;
     place_init(&place, s);
-    const char *file = place.options.credentials_file ? place.options.credentials_file : os_env("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
+    const char *file =
+        place.options.credentials_file ? place.options.credentials_file : os_env("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
     fprintf(s->err,
             "  hint: keys come from $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY, or from [%s] in %s;\n"
             "        busd writes DIR/credentials when it starts in a fresh data directory: busctl --data DIR uses it\n",
@@ -51,8 +60,13 @@ static void hint_unreachable(struct session *s) {
     struct place place;
     place_init(&place, s);
     const char *endpoint = s->bus ? bus_endpoint(s->bus) : place.options.endpoint ? place.options.endpoint : os_env("BUS_ENDPOINT", NULL);
-    if (endpoint) fprintf(s->err, "  hint: tried %s; is busd running there? Its line \"ready ... listen=URL\" says where it listens\n", endpoint);
-    else fprintf(s->err, "  hint: tried bus_endpoint of profile [%s]; is busd running there? Its line \"ready ... listen=URL\" says where it listens\n", profile_of(s));
+    if (endpoint)
+        fprintf(s->err, "  hint: tried %s; is busd running there? Its line \"ready ... listen=URL\" says where it listens\n", endpoint);
+    else
+        fprintf(
+            s->err,
+            "  hint: tried bus_endpoint of profile [%s]; is busd running there? Its line \"ready ... listen=URL\" says where it listens\n",
+            profile_of(s));
     place_fini(&place);
 }
 
@@ -63,7 +77,8 @@ static void hint(struct session *s, enum bus_err code) {
     case BUS_ERR_TIMEOUT:
     case BUS_ERR_CLOSED: hint_unreachable(s); break;
     case BUS_ERR_UNKNOWN_KEY:
-        fprintf(s->err, "  hint: this daemon does not know the access key (profile [%s]); an operator sees its keys with busctl list-access-keys\n",
+        fprintf(s->err,
+                "  hint: this daemon does not know the access key (profile [%s]); an operator sees its keys with busctl list-access-keys\n",
                 profile_of(s));
         break;
     case BUS_ERR_INVALID_SIGNATURE:
@@ -71,12 +86,16 @@ static void hint(struct session *s, enum bus_err code) {
         break;
     case BUS_ERR_EXPIRED: fprintf(s->err, "  hint: compare this machine's clock with the daemon's\n"); break;
     case BUS_ERR_ACCESS_DENIED:
-        fprintf(s->err,
-                "  hint: asked as profile [%s]; the key's own policy must allow it (put-access-key-policy), and for a bus of another account that\n"
-                "        bus's policy too (describe-event-bus shows it, put-permission changes it); accounts and keys need an operator key\n",
-                profile_of(s));
+        fprintf(
+            s->err,
+            "  hint: asked as profile [%s]; the key's own policy must allow it (put-access-key-policy), and for a bus of another account "
+            "that\n"
+            "        bus's policy too (describe-event-bus shows it, put-permission changes it); accounts and keys need an operator key\n",
+            profile_of(s));
         break;
-    case BUS_ERR_NOT_FOUND: fprintf(s->err, "  hint: is it in this account, and on this bus? busctl list-event-buses, list-rules show what there is\n"); break;
+    case BUS_ERR_NOT_FOUND:
+        fprintf(s->err, "  hint: is it in this account, and on this bus? busctl list-event-buses, list-rules show what there is\n");
+        break;
     case BUS_ERR_THROTTLING:
     case BUS_ERR_STORAGE_FULL: fprintf(s->err, "  hint: the daemon protects itself; busctl describe-daemon shows its counters\n"); break;
     case BUS_ERR_UNKNOWN_OPERATION: fprintf(s->err, "  hint: is the daemon older than this busctl (%s)?\n", bus_version()); break;
@@ -104,7 +123,8 @@ enum exit_code session_tell(struct session *s, const struct bus_fault *fault) {
 
 /* ---- connection --------------------------------------------------------------------------------------------------------------- */
 
-/* The endpoint is --endpoint, or the socket in --data, or $BUS_ENDPOINT, or the socket in $BUS_DATA; else libbus asks the profile. Credentials:
+/* The endpoint is --endpoint, or the socket in --data, or $BUS_ENDPOINT, or the socket in $BUS_DATA; else libbus asks the profile.
+ * Credentials:
  * --data wins over the environment's keys, $BUS_DATA only stands in for $AWS_SHARED_CREDENTIALS_FILE. */
 static void place_init(struct place *place, const struct session *s) {
     const struct globals *g = &s->globals;
@@ -136,7 +156,7 @@ enum exit_code session_open(struct session *s) {
     if (s->bus) return EXIT_CODE_DONE;
     struct place place;
     struct bus_fault *fault = calloc(1, sizeof *fault);
-    if (!fault) return EXIT_CODE_REFUSED;
+    if (!fault) return session_fail(s, "out of memory");
     place_init(&place, s);
     enum bus_err err = bus_open(&place.options, &s->bus, fault);
     enum exit_code code = err ? session_tell(s, fault) : EXIT_CODE_DONE;
@@ -157,20 +177,23 @@ enum bus_err session_try(struct session *s, const char *operation, const json_t 
     *answer = NULL;
     if (text) *text = NULL;
     if (!body) return fail(fault, BUS_ERR_NOMEM, "the request does not fit into memory");
-    enum bus_err err = timeout_ms ? bus_call_within(s->bus, timeout_ms, operation, body, &reply, fault) : bus_call(s->bus, operation, body, &reply, fault);
+    enum bus_err err =
+        timeout_ms ? bus_call_within(s->bus, timeout_ms, operation, body, &reply, fault) : bus_call(s->bus, operation, body, &reply, fault);
     free(body);
     if (err) return err;
     *answer = json_loads(reply, JSON_ALLOW_NUL, NULL);
     if (!json_is_object(*answer)) err = fail(fault, BUS_ERR_PROTOCOL, "the daemon's answer is no JSON object");
     if (err) json_decref(*answer);
-    if (err || !text) bus_free(reply);
-    else *text = reply;
+    if (err || !text)
+        bus_free(reply);
+    else
+        *text = reply;
     return err;
 }
 
 enum exit_code session_call(struct session *s, const char *operation, const json_t *request, int timeout_ms, json_t **answer, char **text) {
     struct bus_fault *fault = calloc(1, sizeof *fault);
-    if (!fault) return EXIT_CODE_REFUSED;
+    if (!fault) return session_fail(s, "out of memory");
     enum bus_err err = session_try(s, operation, request, timeout_ms, answer, text, fault);
     enum exit_code code = err ? session_tell(s, fault) : EXIT_CODE_DONE;
     free(fault);

@@ -120,8 +120,10 @@ static enum err parse_list(struct cursor *c, const struct shape *shape, json_t *
     enum err err = bracketed && peek(c) == ']' ? ERR_OK : parse_items(c, shape, bracketed, list);
     c->depth -= bracketed;
     if (!err && bracketed && !take(c, ']')) err = bad(c, "']' is missing");
-    if (err) json_decref(list);
-    else *out = list;
+    if (err)
+        json_decref(list);
+    else
+        *out = list;
     return err;
 }
 
@@ -140,8 +142,8 @@ static enum err shape_of_member(const struct cursor *c, const struct shape *shap
     char hint[160];
     struct name_guess guess = {.written = name};
     for (const struct member *m = shape->members; m->name; m++) name_offer(&guess, m->name);
-    return fault_set(c->fault, ERR_USAGE, "--%s: %s has no member '%.*s'%s", c->flag, shape->name ? shape->name : "the structure", STR_ARG(name),
-                     name_did_you_mean(&guess, "", hint, sizeof hint));
+    return fault_set(c->fault, ERR_USAGE, "--%s: %s has no member '%.*s'%s", c->flag, shape->name ? shape->name : "the structure",
+                     STR_ARG(name), name_did_you_mean(&guess, "", hint, sizeof hint));
 }
 
 static enum err parse_member(struct cursor *c, const struct shape *shape, json_t *object) {
@@ -169,8 +171,10 @@ static enum err parse_members(struct cursor *c, const struct shape *shape, json_
     bool empty = c->depth > 0 && peek(c) == '}';
     enum err err = empty ? ERR_OK : parse_member(c, shape, object);
     while (!err && take(c, ',')) err = parse_member(c, shape, object);
-    if (err) json_decref(object);
-    else *out = object;
+    if (err)
+        json_decref(object);
+    else
+        *out = object;
     return err;
 }
 
@@ -181,6 +185,7 @@ static enum err parse_braces(struct cursor *c, const struct shape *shape, json_t
     c->depth--;
     if (!err && !take(c, '}')) {
         json_decref(*out);
+        *out = NULL;
         err = bad(c, "'}' is missing");
     }
     return err;
@@ -195,8 +200,10 @@ static enum err parse_value(struct cursor *c, const struct shape *shape, json_t 
                         : take_json(c, &text);
     if (value) {
         enum err err = value_fit(shape, c->flag, &value, c->fault);
-        if (err) json_decref(value);
-        else *out = value;
+        if (err)
+            json_decref(value);
+        else
+            *out = value;
         return err;
     }
     c->at = from;
@@ -208,6 +215,7 @@ enum err shorthand_parse(const struct shape *shape, const char *flag, struct str
     enum err err = parse_members(&c, shape, out);
     if (!err && c.at < text.n) {
         json_decref(*out);
+        *out = NULL;
         err = bad(&c, "unexpected text");
     }
     return err;

@@ -1,6 +1,6 @@
 #include "table.h"
 
-#include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -8,8 +8,8 @@
 /* A table under construction: cells row by row, each `columns` wide. */
 struct grid {
     size_t columns, rows;
-    struct buf text;                    /* all cells, one behind the other */
-    size_t starts[65536], count;        /* of the cells; a grid beyond that is cut into several */
+    struct buf text;             /* all cells, one behind the other */
+    size_t starts[65536], count; /* of the cells; a grid beyond that is cut into several */
 };
 enum { GRID_CELLS_MOST = sizeof((struct grid *)0)->starts / sizeof(size_t) - 1, COLUMNS_MOST = 64, INDENT = 2 };
 
@@ -17,14 +17,23 @@ void table_text(struct str text, bool keep_newlines, struct buf *out) {
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
         bool c1 = c == 0xC2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xA0; /* U+0080..U+009F steer terminals as well */
-        if (c == '\n' && !keep_newlines) buf_addz(out, "\\n");
-        else if (c == '\t') buf_addc(out, ' ');
-        else if (c == '\r') buf_addz(out, "\\r");
-        else if ((c < 0x20 && c != '\n') || c == 0x7F) buf_addf(out, "\\x%02x", c);
-        else if (c1) buf_addf(out, "\\x%02x", (unsigned char)text.p[++i]);
-        else buf_addc(out, (char)c);
+        if (c == '\n' && !keep_newlines)
+            buf_addz(out, "\\n");
+        else if (c == '\t')
+            buf_addc(out, ' ');
+        else if (c == '\r')
+            buf_addz(out, "\\r");
+        else if ((c < 0x20 && c != '\n') || c == 0x7F)
+            buf_addf(out, "\\x%02x", c);
+        else if (c1)
+            buf_addf(out, "\\x%02x", (unsigned char)text.p[++i]);
+        else
+            buf_addc(out, (char)c);
     }
 }
+
+/* The year 9999; what lies beyond is shown as the number it is. */
+#define TIME_MOST_SECONDS 253402300799.0
 
 static void add_time(const json_t *value, struct buf *out) {
     char iso[CLOCK_ISO_SIZE];
@@ -36,12 +45,14 @@ static void add_value(const struct shape *shape, const json_t *value, struct buf
     if (!value) return;
     if (json_is_string(value)) {
         table_text(str_of(json_string_value(value), json_string_length(value)), false, out);
-    } else if (shape && shape->type == SHAPE_TIMESTAMP && json_is_number(value)) {
+    } else if (shape && shape->type == SHAPE_TIMESTAMP && json_is_number(value) && fabs(json_number_value(value)) <= TIME_MOST_SECONDS) {
         add_time(value, out);
     } else if (!json_is_null(value)) {
         char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        if (text) table_text(str_from(text), false, out);
-        else out->failed = true;
+        if (text)
+            table_text(str_from(text), false, out);
+        else
+            out->failed = true;
         free(text);
     }
 }
@@ -55,7 +66,9 @@ static size_t width(struct str s) {
 /* ---- grids -------------------------------------------------------------------------------------------------------------------- */
 
 static void cell_end(struct grid *g) { g->starts[++g->count] = g->text.n; }
-static struct str cell(const struct grid *g, size_t i) { return str_of(g->text.p + g->starts[i], g->starts[i + 1] - g->starts[i]); }
+static struct str cell(const struct grid *g, size_t i) {
+    return str_of(buf_str(&g->text).p + g->starts[i], g->starts[i + 1] - g->starts[i]);
+}
 
 static void grid_write(const struct grid *g, struct buf *out) {
     size_t widths[COLUMNS_MOST] = {0};
@@ -81,7 +94,6 @@ static struct grid *grid_new(size_t columns) {
     if (!g) return NULL;
     g->columns = columns;
     buf_init(&g->text, 0);
-    buf_addz(&g->text, ""); /* an empty grid has a text, too */
     return g;
 }
 static void grid_clear(struct grid *g) {
@@ -136,8 +148,10 @@ static void write_structs(const struct shape *item, const json_t *list, struct b
     }
     for (size_t row = 0; row <= json_array_size(list); row++) {
         for (size_t i = 0; i < c.count; i++) {
-            if (row == 0) buf_addz(&g->text, c.names[i]);
-            else add_value(c.shapes[i], json_object_get(json_array_get(list, row - 1), c.names[i]), &g->text);
+            if (row == 0)
+                table_text(str_from(c.names[i]), false, &g->text);
+            else
+                add_value(c.shapes[i], json_object_get(json_array_get(list, row - 1), c.names[i]), &g->text);
             cell_end(g);
         }
         if (g->count + c.count > GRID_CELLS_MOST) {
@@ -169,8 +183,10 @@ static void add_scalars(const struct shape *shape, const json_t *object, const c
         buf_init(&path, 0);
         buf_addf(&path, "%s%s%s", prefix, *prefix ? "." : "", name);
         buf_addc(&path, 0);
-        if (path.failed) g->text.failed = true;
-        else if (json_is_object(value) && depth < DEPTH_MOST) add_scalars(inner, value, path.p, depth + 1, g);
+        if (path.failed)
+            g->text.failed = true;
+        else if (json_is_object(value) && depth < DEPTH_MOST)
+            add_scalars(inner, value, path.p, depth + 1, g);
         else if (g->count + 2 <= GRID_CELLS_MOST) {
             table_text(str_from(path.p), false, &g->text);
             cell_end(g);
@@ -185,7 +201,8 @@ static void write_list(const struct shape *shape, const char *name, const json_t
     const struct shape *item = shape && shape->type == SHAPE_LIST ? shape->item : NULL;
     if (titled) {
         if (out->n) buf_addc(out, '\n');
-        buf_addf(out, "%s:\n", name);
+        table_text(str_from(name), false, out);
+        buf_addz(out, ":\n");
     }
     if (is_list_of(list, JSON_OBJECT)) {
         write_structs(item, list, out);

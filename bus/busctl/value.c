@@ -162,8 +162,10 @@ enum err value_from_json(const struct shape *shape, const char *flag, struct str
     json_t *value = json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
     if (!value) return fault_set(fault, ERR_USAGE, "--%s: not well-formed JSON: %s (line %d, column %d)", flag, e.text, e.line, e.column);
     enum err err = value_fit(shape, flag, &value, fault);
-    if (err) json_decref(value);
-    else *out = value;
+    if (err)
+        json_decref(value);
+    else
+        *out = value;
     return err;
 }
 
@@ -217,17 +219,21 @@ static enum err list_from_sequence(const struct shape *shape, const char *flag, 
         json_error_t e;
         json_t *item = json_loadb(text.p + at, text.n - at, JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
         if (!item) {
-            err = fault_set(fault, ERR_USAGE, "--%s: item %zu is not well-formed JSON: %s (line %d of it, column %d)", flag, json_array_size(list) + 1,
-                            e.text, e.line, e.column);
+            err = fault_set(fault, ERR_USAGE, "--%s: item %zu is not well-formed JSON: %s (line %d of it, column %d)", flag,
+                            json_array_size(list) + 1, e.text, e.line, e.column);
             break;
         }
         at += (size_t)e.position;
         err = value_fit(shape->item, flag, &item, fault);
-        if (err) json_decref(item);
-        else if (json_array_append_new(list, item)) err = nomem(fault);
+        if (err)
+            json_decref(item);
+        else if (json_array_append_new(list, item))
+            err = nomem(fault);
     }
-    if (err) json_decref(list);
-    else *out = list;
+    if (err)
+        json_decref(list);
+    else
+        *out = list;
     return err;
 }
 
@@ -238,13 +244,16 @@ static enum err list_from_word(const struct shape *shape, const char *flag, cons
     bool named = structs && (!strcmp(word, "-") || str_starts(str_from(word), STR("file://")));
     buf_init(&text, 0);
     enum err err = value_text(flag, word, structs, &text, fault);
-    if (!err && begins(buf_str(&text), '[')) err = value_from_json(shape, flag, buf_str(&text), out, fault);
-    else if (!err && (named || (structs && begins(buf_str(&text), '{')))) err = list_from_sequence(shape, flag, buf_str(&text), out, fault);
+    if (!err && begins(buf_str(&text), '['))
+        err = value_from_json(shape, flag, buf_str(&text), out, fault);
+    else if (!err && (named || (structs && begins(buf_str(&text), '{'))))
+        err = list_from_sequence(shape, flag, buf_str(&text), out, fault);
     buf_fini(&text);
     return err;
 }
 
-static enum err list_from_words(const struct shape *shape, const char *flag, char *const *words, size_t count, json_t **out, struct fault *fault) {
+static enum err list_from_words(const struct shape *shape, const char *flag, char *const *words, size_t count, json_t **out,
+                                struct fault *fault) {
     json_t *list = NULL;
     enum err err = count == 1 ? list_from_word(shape, flag, words[0], &list, fault) : ERR_OK;
     if (err || list) {
@@ -258,12 +267,15 @@ static enum err list_from_words(const struct shape *shape, const char *flag, cha
         err = from_word(shape->item, flag, words[i], &item, fault);
         if (!err && json_array_append_new(list, item)) err = nomem(fault);
     }
-    if (err) json_decref(list);
-    else *out = list;
+    if (err)
+        json_decref(list);
+    else
+        *out = list;
     return err;
 }
 
-enum err value_from_words(const struct shape *shape, const char *flag, char *const *words, size_t count, json_t **out, struct fault *fault) {
+enum err value_from_words(const struct shape *shape, const char *flag, char *const *words, size_t count, json_t **out,
+                          struct fault *fault) {
     *out = NULL;
     if (shape->type == SHAPE_LIST) return list_from_words(shape, flag, words, count, out, fault);
     if (count > 1) return fault_set(fault, ERR_USAGE, "--%s takes one value; '%s' is one too many", flag, words[1]);

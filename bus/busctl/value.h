@@ -7,13 +7,14 @@
 
 #include "shape.h"
 
-/* The value of one flag from its words (count >= 1). On success *out is the caller's reference. ERR_USAGE with a sentence that begins with the flag;
- * ERR_NOT_FOUND, ERR_IO, ERR_TOO_LARGE of a file; ERR_NOMEM. `flag` is without its dashes.
- *  - A list of scalars takes a word for each item, or one JSON list; a list of structures a shorthand or JSON object for each, or one JSON list.
- *    For structures also JSON objects one behind the other (JSON lines).
+/* The value of one flag from its words (count >= 1). On success *out is the caller's reference. ERR_USAGE with a sentence that begins with
+ * the flag; ERR_NOT_FOUND, ERR_IO, ERR_TOO_LARGE of a file; ERR_NOMEM. `flag` is without its dashes.
+ *  - A list of scalars takes a word for each item, or one JSON list; a list of structures a shorthand or JSON object for each, or one JSON
+ * list. For structures also JSON objects one behind the other (JSON lines).
  *  - file://PATH (text), fileb://PATH (bytes, for blobs) and "-" for structures and lists (stdin) are read first.
  *  - In JSON an object or list that stands where the shape wants a string is taken as its compact text (Detail, EventPattern, Policy). */
-enum err value_from_words(const struct shape *shape, const char *flag, char *const *words, size_t count, json_t **out, struct fault *fault) MUST_USE;
+enum err value_from_words(const struct shape *shape, const char *flag, char *const *words, size_t count, json_t **out,
+                          struct fault *fault) MUST_USE;
 /* JSON text of that shape, as in --cli-input-json; unknown members are refused, documents become text as above. */
 enum err value_from_json(const struct shape *shape, const char *flag, struct str text, json_t **out, struct fault *fault) MUST_USE;
 /* The same for a value that was read already; changes it in place. */

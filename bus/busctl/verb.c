@@ -14,7 +14,8 @@ static const struct special specials[] = {
 };
 
 const struct local verb_locals[] = {
-    {"test-pattern", "--pattern FILE --event FILE", "Says whether an event matches a pattern, without a daemon: exit code 0 yes, 1 no, 3 the pattern is refused.",
+    {"test-pattern", "--pattern FILE --event FILE",
+     "Says whether an event matches a pattern, without a daemon: exit code 0 yes, 1 no, 3 the pattern is refused.",
      "busctl test-pattern --pattern pattern.json --event event.json", test_pattern_run},
     {"reference", "", "Prints the reference of every operation as Markdown.", "busctl reference > reference.md", reference_run},
     {NULL, NULL, NULL, NULL, NULL},
@@ -69,7 +70,8 @@ const struct operation *verb_find(const char *service, const char *verb, struct 
     }
     if (found == 1) return first;
     if (found == 0) return unknown(service, verb, &guess, fault);
-    fault_set(fault, ERR_USAGE, "several services have the verb '%s': say which, as in busctl %s %s (%s)", verb, first->service, verb, where);
+    fault_set(fault, ERR_USAGE, "several services have the verb '%s': say which, as in busctl %s %s (%s)", verb, first->service, verb,
+              where);
     return NULL;
 }
 
@@ -84,8 +86,10 @@ void verb_print(struct session *s, const struct operation *operation, const json
         buf_addf(&out, "%s\n", text);
     } else {
         char *whole = json_dumps(answer, JSON_COMPACT);
-        if (whole) buf_addf(&out, "%s\n", whole);
-        else out.failed = true;
+        if (whole)
+            buf_addf(&out, "%s\n", whole);
+        else
+            out.failed = true;
         free(whole);
     }
     session_write(s, buf_str(&out));
@@ -97,7 +101,8 @@ static void tell_failed(struct session *s, const json_t *entries) {
     size_t i;
     json_t *entry;
     json_array_foreach(entries, i, entry) {
-        const char *code = json_string_value(json_object_get(entry, "ErrorCode")), *message = json_string_value(json_object_get(entry, "ErrorMessage"));
+        const char *code = json_string_value(json_object_get(entry, "ErrorCode")),
+                   *message = json_string_value(json_object_get(entry, "ErrorMessage"));
         if (!code) continue;
         struct buf line;
         buf_init(&line, 0);
@@ -147,7 +152,8 @@ static bool join_page(json_t *answer, const json_t *more, const char *token) {
 }
 
 /* Asks on while there is a token. *text is given up when a second page joins. */
-static enum exit_code call_pages(struct session *s, const struct operation *operation, const char *name, json_t *request, json_t *answer, char **text) {
+static enum exit_code call_pages(struct session *s, const struct operation *operation, const char *name, json_t *request, json_t *answer,
+                                 char **text) {
     enum { PAGES_MOST = 10000 };
     const char *in = token_member(operation->in)->name, *out = token_member(operation->out)->name;
     for (int page = 1; page < PAGES_MOST; page++) {
@@ -155,14 +161,14 @@ static enum exit_code call_pages(struct session *s, const struct operation *oper
         if (!json_is_string(token) || json_equal(token, json_object_get(request, in))) return EXIT_CODE_DONE;
         bus_free(*text);
         *text = NULL;
-        if (json_object_set(request, in, token)) return EXIT_CODE_REFUSED;
+        if (json_object_set(request, in, token)) return session_fail(s, "out of memory");
         enum exit_code code = session_call(s, name, request, 0, &more, NULL);
         if (code) return code;
         bool joined = join_page(answer, more, out);
         json_decref(more);
-        if (!joined) return EXIT_CODE_REFUSED;
+        if (!joined) return session_fail(s, "out of memory");
     }
-    return EXIT_CODE_DONE;
+    return session_fail(s, "the list has more than 10,000 pages; --limit and --next-token show it piece by piece");
 }
 
 enum exit_code verb_run_plain(struct session *s, const struct operation *operation, struct flags *flags) {

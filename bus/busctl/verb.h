@@ -7,7 +7,7 @@
 /* A verb that does more than one plain call. */
 struct special {
     const char *service, *operation;
-    const struct extra *extras;  /* its own flags, or NULL */
+    const struct extra *extras; /* its own flags, or NULL */
     enum exit_code (*run)(struct session *s, const struct operation *operation, struct flags *flags);
 };
 /* NULL: a plain one. */
@@ -21,8 +21,8 @@ struct local {
 extern const struct local verb_locals[]; /* ended by a row whose name is NULL */
 
 bool verb_is_service(const char *word);
-/* The operation that a verb names within a service (NULL: any; `events` comes first). NULL with a sentence in fault (ERR_USAGE): unknown, with the
- * nearest name, or in several services. */
+/* The operation that a verb names within a service (NULL: any; `events` comes first). NULL with a sentence in fault (ERR_USAGE): unknown,
+ * with the nearest name, or in several services. */
 const struct operation *verb_find(const char *service, const char *verb, struct fault *fault);
 
 /* A plain verb: required flags, connection, call (all pages, unless a page was asked for), answer on stdout. */

@@ -78,8 +78,10 @@ STRING(input_path_key, "InputTransformerPathKey", BETWEEN(1, 256), .pattern = "[
 MAP(input_paths, "TransformerPaths", input_path, .key = &input_path_key, AT_MOST(100));
 STRING(template, "TransformerInput", BETWEEN(1, 8192));
 STRUCT(transformer, "InputTransformer", struct events_input_transformer,
-       MEMBER(struct events_input_transformer, paths, "InputPathsMap", &input_paths, OPTIONAL, "names for values taken from the event by JSONPath"),
-       MEMBER(struct events_input_transformer, template, "InputTemplate", &template, REQUIRED, "what the target gets, with <name> for the values"),
+       MEMBER(struct events_input_transformer, paths, "InputPathsMap", &input_paths, OPTIONAL,
+              "names for values taken from the event by JSONPath"),
+       MEMBER(struct events_input_transformer, template, "InputTemplate", &template, REQUIRED,
+              "what the target gets, with <name> for the values"),
        MEMBER_END);
 
 STRUCT(kinesis, "KinesisParameters", struct events_kinesis,
@@ -93,9 +95,11 @@ STRUCT(sqs, "SqsParameters", struct events_sqs,
 
 STRING(path_value, "PathParameter");
 STRING(header_key, "HeaderKey", AT_MOST(512), .pattern = "^[!#$%&'*+-.^_`|~0-9a-zA-Z]+$");
-STRING(header_value, "HeaderValue", AT_MOST(512), .pattern = "^[ \\t]*[\\x20-\\x7E]+([ \\t]+[\\x20-\\x7E]+)*[ \\t]*$", .posix = "^[\t -~]*[ -~][\t -~]*$");
+STRING(header_value, "HeaderValue", AT_MOST(512), .pattern = "^[ \\t]*[\\x20-\\x7E]+([ \\t]+[\\x20-\\x7E]+)*[ \\t]*$",
+       .posix = "^[\t -~]*[ -~][\t -~]*$");
 STRING(query_key, "QueryStringKey", AT_MOST(512), .pattern = "[^\\x00-\\x1F\\x7F]+", .posix = "^[^[:cntrl:]]+$");
-STRING(query_value, "QueryStringValue", AT_MOST(512), .pattern = "[^\\x00-\\x09\\x0B\\x0C\\x0E-\\x1F\\x7F]+", .posix = "^([^[:cntrl:]]|\n|\r)+$");
+STRING(query_value, "QueryStringValue", AT_MOST(512), .pattern = "[^\\x00-\\x09\\x0B\\x0C\\x0E-\\x1F\\x7F]+",
+       .posix = "^([^[:cntrl:]]|\n|\r)+$");
 LIST(path_values, "PathParameterList", path_value);
 MAP(headers, "HeaderParametersMap", header_value, .key = &header_key);
 MAP(query, "QueryStringParametersMap", query_value, .key = &query_key);
@@ -127,7 +131,8 @@ STRUCT(target, "Target", struct events_target,
        MEMBER(struct events_target, http, "HttpParameters", &http, OPTIONAL, "for an API destination"),
        MEMBER(struct events_target, redshift_data, "RedshiftDataParameters", &json, OPTIONAL, "kept and given back"),
        MEMBER(struct events_target, sage_maker_pipeline, "SageMakerPipelineParameters", &json, OPTIONAL, "kept and given back"),
-       MEMBER(struct events_target, dead_letter, "DeadLetterConfig", &dead_letter, OPTIONAL, "where an event goes that cannot be delivered"),
+       MEMBER(struct events_target, dead_letter, "DeadLetterConfig", &dead_letter, OPTIONAL,
+              "where an event goes that cannot be delivered"),
        MEMBER(struct events_target, retry, "RetryPolicy", &retry, OPTIONAL, "how long delivery is tried"),
        MEMBER(struct events_target, app_sync, "AppSyncParameters", &json, OPTIONAL, "kept and given back"),
        MEMBER_END);
@@ -244,7 +249,8 @@ STRUCT(remove_permission, "RemovePermissionRequest", struct events_remove_permis
 
 STRUCT(put_rule, "PutRuleRequest", struct events_put_rule,
        MEMBER(struct events_put_rule, name, "Name", &rule_name, REQUIRED, "the rule; one of that name is replaced"),
-       MEMBER(struct events_put_rule, schedule, "ScheduleExpression", &schedule, OPTIONAL, "when it fires: rate(5 minutes), cron(0 12 * * ? *)"),
+       MEMBER(struct events_put_rule, schedule, "ScheduleExpression", &schedule, OPTIONAL,
+              "when it fires: rate(5 minutes), cron(0 12 * * ? *)"),
        MEMBER(struct events_put_rule, pattern, "EventPattern", &pattern, OPTIONAL, "which events it takes: JSON"),
        MEMBER(struct events_put_rule, state, "State", &rule_state, OPTIONAL, "ENABLED or DISABLED"),
        MEMBER(struct events_put_rule, description, "Description", &rule_description, OPTIONAL, "what it is for"),
@@ -352,7 +358,8 @@ STRUCT(entry, "PutEventsRequestEntry", struct events_entry,
        MEMBER(struct events_entry, trace_header, "TraceHeader", &text, OPTIONAL, "X-Ray trace header"),
        MEMBER_END);
 LIST(entries, "PutEventsRequestEntryList", entry, BETWEEN(1, 10));
-STRING(endpoint_id, "EndpointId", BETWEEN(1, 50), .pattern = "^[A-Za-z0-9\\-]+[\\.][A-Za-z0-9\\-]+$", .posix = "^[A-Za-z0-9-]+[.][A-Za-z0-9-]+$");
+STRING(endpoint_id, "EndpointId", BETWEEN(1, 50), .pattern = "^[A-Za-z0-9\\-]+[\\.][A-Za-z0-9\\-]+$",
+       .posix = "^[A-Za-z0-9-]+[.][A-Za-z0-9-]+$");
 STRUCT(put_events, "PutEventsRequest", struct events_put_events,
        MEMBER(struct events_put_events, entries, "Entries", &entries, REQUIRED, "the events"),
        MEMBER(struct events_put_events, endpoint_id, "EndpointId", &endpoint_id, OPTIONAL, "of a global endpoint; ignored here"),
@@ -386,7 +393,8 @@ STRUCT(list_tags_for_resource_answer, "ListTagsForResourceResponse", struct even
 /* ---- the table ---------------------------------------------------------------------------------------------------------------- */
 
 #define ROW(name_, in_, out_, access_, help_, example_) \
-    {.service = "events", .name = (name_), .in = (in_), .out = (out_), .action = "events:" name_, .access = (access_), .help = (help_), .example = (example_)}
+    {.service = "events", .name = (name_), .in = (in_), .out = (out_), .action = "events:" name_, .access = (access_), .help = (help_),\
+     .example = (example_)}
 
 const struct operation events_operations[] = {
     ROW("PutEvents", &put_events, &put_events_answer, ACCESS_DATA, "Puts events onto buses.",
@@ -398,20 +406,24 @@ const struct operation events_operations[] = {
     ROW("ListRules", &list_rules, &list_rules_answer, ACCESS_READ, "Lists the rules of a bus.", "busctl list-rules --name-prefix or"),
     ROW("EnableRule", &rule_by_name, NULL, ACCESS_WRITE, "Switches a rule on.", "busctl enable-rule --name orders"),
     ROW("DisableRule", &rule_by_name, NULL, ACCESS_WRITE, "Switches a rule off.", "busctl disable-rule --name orders"),
-    ROW("ListRuleNamesByTarget", &list_rule_names_by_target, &list_rule_names_by_target_answer, ACCESS_READ, "Lists the rules that have a target.",
+    ROW("ListRuleNamesByTarget", &list_rule_names_by_target, &list_rule_names_by_target_answer, ACCESS_READ,
+        "Lists the rules that have a target.",
         "busctl list-rule-names-by-target --target-arn arn:aws:sqs:us-east-1:111122223333:orders"),
     ROW("PutTargets", &put_targets, &targets_answer, ACCESS_WRITE, "Adds targets to a rule, or changes them.",
         "busctl put-targets --rule orders --targets Id=1,Arn=arn:aws:sqs:us-east-1:111122223333:orders"),
-    ROW("RemoveTargets", &remove_targets, &targets_answer, ACCESS_WRITE, "Takes targets off a rule.", "busctl remove-targets --rule orders --ids 1 2"),
+    ROW("RemoveTargets", &remove_targets, &targets_answer, ACCESS_WRITE, "Takes targets off a rule.",
+        "busctl remove-targets --rule orders --ids 1 2"),
     ROW("ListTargetsByRule", &list_targets_by_rule, &list_targets_by_rule_answer, ACCESS_READ, "Lists the targets of a rule.",
         "busctl list-targets-by-rule --rule orders"),
     ROW("TestEventPattern", &test_event_pattern, &test_event_pattern_answer, ACCESS_READ, "Says whether an event matches a pattern.",
         "busctl test-event-pattern --event-pattern file://pattern.json --event file://event.json"),
-    ROW("CreateEventBus", &create_event_bus, &create_event_bus_answer, ACCESS_WRITE, "Makes a bus.", "busctl create-event-bus --name orders"),
+    ROW("CreateEventBus", &create_event_bus, &create_event_bus_answer, ACCESS_WRITE, "Makes a bus.",
+        "busctl create-event-bus --name orders"),
     ROW("DeleteEventBus", &delete_event_bus, NULL, ACCESS_WRITE, "Deletes a bus without rules.", "busctl delete-event-bus --name orders"),
     ROW("DescribeEventBus", &describe_event_bus, &describe_event_bus_answer, ACCESS_READ, "Shows a bus and its policy.",
         "busctl describe-event-bus --name orders"),
-    ROW("ListEventBuses", &list_event_buses, &list_event_buses_answer, ACCESS_READ, "Lists the account's buses.", "busctl list-event-buses"),
+    ROW("ListEventBuses", &list_event_buses, &list_event_buses_answer, ACCESS_READ, "Lists the account's buses.",
+        "busctl list-event-buses"),
     ROW("UpdateEventBus", &update_event_bus, &update_event_bus_answer, ACCESS_WRITE, "Changes a bus.",
         "busctl update-event-bus --name orders --description 'all orders'"),
     ROW("PutPermission", &put_permission, NULL, ACCESS_WRITE, "Lets another account use a bus.",

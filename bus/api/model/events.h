@@ -1,6 +1,6 @@
 /* The service "events": EventBridge's operations on buses, rules, targets and events, as C structs and as a table of descriptions. The
- * members, limits and patterns are AWS's (docs.aws.amazon.com/eventbridge/latest/APIReference). A struct X is a request, X_answer its answer;
- * an operation without an X_answer answers {}. */
+ * members, limits and patterns are AWS's (docs.aws.amazon.com/eventbridge/latest/APIReference). A struct X is a request, X_answer its
+ * answer; an operation without an X_answer answers {}. */
 #ifndef MODEL_EVENTS_H
 #define MODEL_EVENTS_H
 

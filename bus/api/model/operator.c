@@ -31,7 +31,8 @@ STRUCT(delete_account, "DeleteAccountRequest", struct bus_delete_account,
        MEMBER(struct bus_delete_account, account_id, "AccountId", &account_id, REQUIRED, "the account, with all its keys and resources"),
        MEMBER_END);
 static const struct member nothing_members[] = {MEMBER_END};
-static const struct shape nothing = {.type = SHAPE_STRUCT, .name = "EmptyRequest", .size = sizeof(struct bus_nothing), .members = nothing_members};
+static const struct shape nothing = {.type = SHAPE_STRUCT, .name = "EmptyRequest",
+                                     .size = sizeof(struct bus_nothing), .members = nothing_members};
 STRUCT(list_accounts_answer, "ListAccountsResponse", struct bus_list_accounts_answer,
        MEMBER(struct bus_list_accounts_answer, accounts, "Accounts", &accounts, OPTIONAL, "the accounts"),
        MEMBER_END);
@@ -68,7 +69,8 @@ STRUCT(delete_access_key, "DeleteAccessKeyRequest", struct bus_delete_access_key
        MEMBER_END);
 STRUCT(put_access_key_policy, "PutAccessKeyPolicyRequest", struct bus_put_access_key_policy,
        MEMBER(struct bus_put_access_key_policy, access_key_id, "AccessKeyId", &access_key_id, REQUIRED, "the key"),
-       MEMBER(struct bus_put_access_key_policy, policy, "Policy", &policy, OPTIONAL, "its new policy document; without one the old one goes"),
+       MEMBER(struct bus_put_access_key_policy, policy, "Policy", &policy, OPTIONAL,
+              "its new policy document; without one the old one goes"),
        MEMBER_END);
 
 MAP(counters, "CounterMap", number);

@@ -70,10 +70,13 @@ static enum err decode(const char *operation, const char *json, struct arena *a,
 static void put_targets_takes_every_field_and_gives_it_back(void **state) {
     (void)state;
     static const char text[] =
-        "{\"Rule\":\"r\",\"EventBusName\":\"arn:aws:events:us-east-1:111122223333:event-bus/b\",\"Targets\":[{\"Id\":\"1\",\"Arn\":\"a\",\"RoleArn\":\"r\","
-        "\"InputTransformer\":{\"InputPathsMap\":{\"x\":\"$.detail\"},\"InputTemplate\":\"<x>\"},\"KinesisParameters\":{\"PartitionKeyPath\":\"$.id\"},"
+        "{\"Rule\":\"r\",\"EventBusName\":\"arn:aws:events:us-east-1:111122223333:event-bus/"
+        "b\",\"Targets\":[{\"Id\":\"1\",\"Arn\":\"a\",\"RoleArn\":\"r\","
+        "\"InputTransformer\":{\"InputPathsMap\":{\"x\":\"$.detail\"},\"InputTemplate\":\"<x>\"},\"KinesisParameters\":{"
+        "\"PartitionKeyPath\":\"$.id\"},"
         "\"EcsParameters\":{\"TaskDefinitionArn\":\"t\",\"TaskCount\":2},\"SqsParameters\":{\"MessageGroupId\":\"g\"},\"HttpParameters\":{"
-        "\"PathParameterValues\":[\"p\"],\"HeaderParameters\":{\"X-A\":\"b c\"},\"QueryStringParameters\":{\"q\":\"v\"}},\"DeadLetterConfig\":{\"Arn\":\"d\"},"
+        "\"PathParameterValues\":[\"p\"],\"HeaderParameters\":{\"X-A\":\"b "
+        "c\"},\"QueryStringParameters\":{\"q\":\"v\"}},\"DeadLetterConfig\":{\"Arn\":\"d\"},"
         "\"RetryPolicy\":{\"MaximumRetryAttempts\":0,\"MaximumEventAgeInSeconds\":60}}]}";
     struct arena a;
     arena_init(&a, 0);
@@ -95,19 +98,24 @@ static void limits_are_those_of_the_service(void **state) {
     static const struct {
         const char *operation, *json, *part;
     } refused[] = {
-        {"PutRule", "{\"Name\":\"a/b\"}", "Value 'a/b' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+"},
+        {"PutRule", "{\"Name\":\"a/b\"}",
+         "Value 'a/b' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+"},
         {"PutRule", "{\"Name\":\"a\",\"State\":\"ON\"}",
          "Member must satisfy enum value set: [ENABLED, DISABLED, ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS]"},
         {"PutTargets", "{\"Rule\":\"r\",\"Targets\":[{\"Id\":\"x y\",\"Arn\":\"a\"}]}", "Value 'x y' at 'targets.1.member.id' failed"},
-        {"PutTargets", "{\"Rule\":\"r\",\"Targets\":[]}", "at 'targets' failed to satisfy constraint: Member must have length greater than or equal to 1"},
+        {"PutTargets", "{\"Rule\":\"r\",\"Targets\":[]}",
+         "at 'targets' failed to satisfy constraint: Member must have length greater than or equal to 1"},
         {"PutTargets", "{\"Rule\":\"r\",\"Targets\":[{\"Id\":\"1\",\"Arn\":\"a\",\"RetryPolicy\":{\"MaximumEventAgeInSeconds\":59}}]}",
-         "Value '59' at 'targets.1.member.retryPolicy.maximumEventAgeInSeconds' failed to satisfy constraint: Member must have value greater than or equal to 60"},
+         "Value '59' at 'targets.1.member.retryPolicy.maximumEventAgeInSeconds' failed to satisfy constraint: Member must have value "
+         "greater than or equal to 60"},
         {"PutPermission", "{\"Principal\":\"12345\"}", "Member must satisfy regular expression pattern: (\\d{12}|\\*)"},
         {"ListRules", "{\"Limit\":101}", "Member must have value less than or equal to 100"},
         {"PutEvents", "{\"Entries\":[{},{},{},{},{},{},{},{},{},{},{}]}",
-         "1 validation error detected: Value '[PutEventsRequestEntry(time=null, source=null, resources=null, detailType=null, detail=null, eventBusName=null, "
+         "1 validation error detected: Value '[PutEventsRequestEntry(time=null, source=null, resources=null, detailType=null, detail=null, "
+         "eventBusName=null, "
          "traceHeader=null), PutEvents"},
-        {"CreateAccount", "{\"AccountId\":\"12\"}", "Value '12' at 'accountId' failed to satisfy constraint: Member must satisfy regular expression pattern: \\d{12}"},
+        {"CreateAccount", "{\"AccountId\":\"12\"}",
+         "Value '12' at 'accountId' failed to satisfy constraint: Member must satisfy regular expression pattern: \\d{12}"},
         {"CreateAccessKey", "{\"AccountId\":\"111122223333\",\"SecretAccessKey\":\"short\"}", "Value '****' at 'secretAccessKey'"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
@@ -128,11 +136,13 @@ static void requests_of_every_day_pass(void **state) {
         {"PutEvents", "{\"Entries\":[{}]}"},
         {"PutEvents", "{\"Entries\":[{\"Time\":1777593600,\"Source\":\"\",\"Detail\":\"no json\"}]}"},
         {"PutRule", "{\"Name\":\"a-b_c.d\",\"EventBusName\":\"aws.partner/x/y\",\"Tags\":[{\"Key\":\"k\",\"Value\":\"\"}]}"},
-        {"PutPermission", "{\"Principal\":\"*\",\"Action\":\"events:PutEvents\",\"StatementId\":\"a-b_c\",\"Condition\":{\"Type\":\"StringEquals\",\"Key\":\"k\",\"Value\":\"v\"}}"},
+        {"PutPermission", "{\"Principal\":\"*\",\"Action\":\"events:PutEvents\",\"StatementId\":\"a-b_c\",\"Condition\":{\"Type\":"
+                          "\"StringEquals\",\"Key\":\"k\",\"Value\":\"v\"}}"},
         {"DescribeEventBus", "{}"},
         {"DescribeRule", "{\"Name\":\"r\",\"EventBusName\":\"arn:aws:events:local:111122223333:event-bus/default\"}"},
         {"ListAccounts", "{}"},
-        {"CreateAccessKey", "{\"AccountId\":\"111122223333\",\"AccessKeyId\":\"AKIDEXAMPLE\",\"SecretAccessKey\":\"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY\"}"},
+        {"CreateAccessKey", "{\"AccountId\":\"111122223333\",\"AccessKeyId\":\"AKIDEXAMPLE\",\"SecretAccessKey\":\"wJalrXUtnFEMI/"
+                            "K7MDENG+bPxRfiCYEXAMPLEKEY\"}"},
     };
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
         struct arena a;
