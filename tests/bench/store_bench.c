@@ -64,14 +64,13 @@ static void measure_appends(struct store *s, int group) {
 }
 
 static void add_sends(struct txn *t, int count, bool fifo, int64_t now_ms) {
-    static const char *const groups[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
     for (int i = 0; i < count; i++) {
         struct store_op *op = add(t, OP_QUEUE_SEND);
         op->u.send.queue = fifo ? 2 : 1;
         op->u.send.id = id_random();
         op->u.send.sent_ms = op->u.send.visible_at_ms = now_ms;
         op->u.send.body = str_of(data, sizeof data);
-        if (fifo) op->u.send.group = str_from(groups[i % 8]);
+        if (fifo) op->u.send.group = arena_printf(t->arena, "group %d", i / RECEIVE);
     }
 }
 
