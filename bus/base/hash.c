@@ -46,10 +46,25 @@ static void digests_fetch(void) {
     if (!md5 || !sha256) abort();
 }
 
+/* One context for each thread, freed when the thread ends. */
+static pthread_key_t ctx_key;
+static pthread_once_t ctx_once = PTHREAD_ONCE_INIT;
+static void ctx_free(void *ctx) { EVP_MD_CTX_free(ctx); }
+static void ctx_key_make(void) {
+    if (pthread_key_create(&ctx_key, ctx_free)) abort();
+}
+static EVP_MD_CTX *thread_ctx(void) {
+    static _Thread_local EVP_MD_CTX *ctx;
+    if (ctx) return ctx;
+    pthread_once(&ctx_once, ctx_key_make);
+    ctx = EVP_MD_CTX_new();
+    if (!ctx || pthread_setspecific(ctx_key, ctx)) abort();
+    return ctx;
+}
+
 static void digest(EVP_MD *const *md, struct str a, struct str b, uint8_t *out) {
     pthread_once(&digests_once, digests_fetch);
-    static _Thread_local EVP_MD_CTX *ctx;
-    if (!ctx && !(ctx = EVP_MD_CTX_new())) abort();
+    EVP_MD_CTX *ctx = thread_ctx();
     if (!EVP_DigestInit_ex2(ctx, *md, NULL) || !EVP_DigestUpdate(ctx, a.p ? a.p : "", a.n) ||
         !EVP_DigestUpdate(ctx, b.p ? b.p : "", b.n) || !EVP_DigestFinal_ex(ctx, out, NULL))
         abort();
@@ -60,8 +75,7 @@ void hash_sha256(struct str s, uint8_t out[32]) { digest(&sha256, s, STR(""), ou
 
 static void sha256_3(const uint8_t pad[64], struct str a, struct str b, uint8_t out[32]) {
     pthread_once(&digests_once, digests_fetch);
-    static _Thread_local EVP_MD_CTX *ctx;
-    if (!ctx && !(ctx = EVP_MD_CTX_new())) abort();
+    EVP_MD_CTX *ctx = thread_ctx();
     if (!EVP_DigestInit_ex2(ctx, sha256, NULL) || !EVP_DigestUpdate(ctx, pad, 64) ||
         !EVP_DigestUpdate(ctx, a.p ? a.p : "", a.n) || !EVP_DigestUpdate(ctx, b.p ? b.p : "", b.n) ||
         !EVP_DigestFinal_ex(ctx, out, NULL))
