@@ -10,7 +10,7 @@ BUILD ?= build
 CC ?= gcc
 MODE ?= release
 
-WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Werror
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wno-missing-field-initializers -Werror
 HARD := -fstack-protector-strong -fPIE -fno-strict-aliasing
 OPT_release := -O2 -D_FORTIFY_SOURCE=2 -g
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

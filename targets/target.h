@@ -43,6 +43,7 @@ struct delivery {
     struct str group, dedup;   /* queue: FIFO message group and deduplication id; absent: none given */
     struct str attributes;     /* queue: message attributes as JSON object, or absent (dead letters carry ERROR_CODE... here) */
     struct str subject;        /* topic, e-mail; or absent */
+    struct str dead_letter_arn; /* queue that takes it when it fails for good; absent: none. For what a topic forwards: its subscription's */
     int64_t now_ms;            /* when the event was accepted */
     int32_t attempt;           /* 1, 2, ... */
 };
@@ -82,6 +83,10 @@ struct target_host {
     enum err (*next_number)(void *flow, int64_t *number, struct fault *fault);
     /* Does the resource policy `policy` (JSON text) of `resource` let the service (events.amazonaws.com) act for source_arn of `account`? */
     bool (*policy_allows)(void *flow, struct str policy, const char *action, struct str resource, struct str account, struct str source_arn);
+    /* Filter policies of topics: event patterns, over the message or its attributes as a JSON text. *filter is freed with filter_free (NULL is fine). */
+    enum err (*filter_new)(struct str text, void **filter, struct fault *fault);
+    bool (*filter_match)(const void *filter, struct str json);
+    void (*filter_free)(void *filter);
 };
 
 /* A kind made and running. */

@@ -15,9 +15,9 @@ enum { QUOTE_MOST_BYTES = 4096, TEXT_MOST_BYTES = 16384 };
 enum { PATTERN_MOST_BYTES = 65536 };
 
 struct check {
-    struct buf text;      /* the sentences, joined with "; " */
+    struct buf text; /* the sentences, joined with "; " */
     size_t count;
-    char where[192];      /* of the first violation */
+    char where[192]; /* of the first violation */
 };
 
 /* ---- regular expressions: compiled at first use, kept for the life of the process -------------------------------------------------- */
@@ -31,8 +31,10 @@ static regex_t *regex_compile_locked(const struct shape *shape, struct str text)
     if (regex) return regex; /* somebody else was first */
     struct buf posix;
     buf_init(&posix, 0);
-    if (shape->posix) buf_add(&posix, text);
-    else buf_addf(&posix, "^(%s)$", shape->pattern);
+    if (shape->posix)
+        buf_add(&posix, text);
+    else
+        buf_addf(&posix, "^(%s)$", shape->pattern);
     buf_addc(&posix, 0);
     regex = malloc(sizeof *regex);
     if (!regex || posix.failed) goto fail;
@@ -98,8 +100,10 @@ static void quote_list(struct buf *out, const struct shape *shape, const struct 
     for (size_t i = 0; i < list->n && !out->failed; i++) {
         if (i) buf_addz(out, ", ");
         const void *item = list_item(shape, list, i);
-        if (shape->item->type == SHAPE_STRUCT) quote_struct(out, shape->item, item);
-        else quote_value(out, shape->item, item);
+        if (shape->item->type == SHAPE_STRUCT)
+            quote_struct(out, shape->item, item);
+        else
+            quote_value(out, shape->item, item);
     }
     buf_addc(out, ']');
 }
@@ -117,11 +121,6 @@ static void quote_map(struct buf *out, const struct shape *shape, const struct l
     buf_addc(out, '}');
 }
 
-static void quote_i64(struct buf *out, const struct opt_i64 *v) {
-    if (v->set) buf_addf(out, "%" PRId64, v->v);
-    else buf_addz(out, "null");
-}
-
 /* A NUL would end the message early: it is shown as the escape. */
 static void quote_text(struct buf *out, struct str s) {
     struct str rest = s, piece;
@@ -133,32 +132,22 @@ static void quote_text(struct buf *out, struct str s) {
 }
 
 static void quote_value(struct buf *out, const struct shape *shape, const void *slot) {
+    if (shape_is_absent(shape, slot)) {
+        buf_addz(out, "null");
+        return;
+    }
     if (shape->sensitive) {
         buf_addz(out, "****");
         return;
     }
     switch (shape->type) {
     case SHAPE_STRING:
-    case SHAPE_JSON: {
-        const struct str *s = slot;
-        if (s->p) quote_text(out, *s);
-        else buf_addz(out, "null");
-        break;
-    }
+    case SHAPE_JSON: quote_text(out, *(const struct str *)slot); break;
     case SHAPE_BLOB: buf_addf(out, "%zu bytes", ((const struct str *)slot)->n); break;
     case SHAPE_INTEGER:
-    case SHAPE_TIMESTAMP: quote_i64(out, slot); break;
-    case SHAPE_BOOLEAN: {
-        const struct opt_bool *b = slot;
-        buf_addz(out, !b->set ? "null" : b->v ? "true" : "false");
-        break;
-    }
-    case SHAPE_STRUCT: {
-        void *const *p = slot;
-        if (*p) quote_struct(out, shape, *p);
-        else buf_addz(out, "null");
-        break;
-    }
+    case SHAPE_TIMESTAMP: buf_addf(out, "%" PRId64, ((const struct opt_i64 *)slot)->v); break;
+    case SHAPE_BOOLEAN: buf_addz(out, ((const struct opt_bool *)slot)->v ? "true" : "false"); break;
+    case SHAPE_STRUCT: quote_struct(out, shape, *(void *const *)slot); break;
     case SHAPE_LIST: quote_list(out, shape, slot); break;
     case SHAPE_MAP: quote_map(out, shape, slot); break;
     }
@@ -177,14 +166,18 @@ static void violation(struct check *c, const struct shape *shape, const struct s
     buf_init(&where, 1024);
     if (slot) quote_value(&quote, shape, slot);
     shape_path_text(path, &where);
-    if (c->count++ == 0) shape_path_where(path, c->where, sizeof c->where);
-    else buf_addz(&c->text, "; ");
+    if (c->count++ == 0)
+        shape_path_where(path, c->where, sizeof c->where);
+    else
+        buf_addz(&c->text, "; ");
     struct str v = buf_str(&quote);
     bool cut = v.n > QUOTE_MOST_BYTES || quote.failed;
     if (v.n > QUOTE_MOST_BYTES) v.n = QUOTE_MOST_BYTES;
     while (cut && v.n && !str_is_utf8(v)) v.n--;
-    if (slot) buf_addf(&c->text, "Value '%.*s%s' at ", STR_ARG(v), cut ? "..." : "");
-    else buf_addz(&c->text, "Value null at ");
+    if (slot)
+        buf_addf(&c->text, "Value '%.*s%s' at ", STR_ARG(v), cut ? "..." : "");
+    else
+        buf_addz(&c->text, "Value null at ");
     struct str w = buf_str(&where);
     buf_addf(&c->text, "'%.*s' failed to satisfy constraint: %s", STR_ARG(w), sentence);
     buf_fini(&quote);
@@ -213,7 +206,9 @@ static void add_sentence(struct buf *out, const struct shape *shape, enum demand
     const char *what = number ? "value" : "length";
     switch (demand) {
     case DEMAND_ENUM: add_enum(out, shape->values); break;
-    case DEMAND_PATTERN: buf_addf(out, "Member must satisfy regular expression pattern: %s", shape->pattern ? shape->pattern : shape->posix); break;
+    case DEMAND_PATTERN:
+        buf_addf(out, "Member must satisfy regular expression pattern: %s", shape->pattern ? shape->pattern : shape->posix);
+        break;
     case DEMAND_MIN: buf_addf(out, "Member must have %s greater than or equal to %" PRId64, what, shape->min); break;
     default: buf_addf(out, "Member must have %s less than or equal to %" PRId64, what, shape->max); break;
     }
@@ -288,8 +283,8 @@ static enum err meets_all(const struct shape *shape, const void *slot, bool *met
 }
 
 /* "Member must satisfy constraint: [...all that an item must satisfy...]", said of the whole list or map. */
-static enum err item_violation(struct check *c, const struct shape *shape, const struct shape_path *path, const void *slot, const char *intro,
-                               const struct shape *item) {
+static enum err item_violation(struct check *c, const struct shape *shape, const struct shape_path *path, const void *slot,
+                               const char *intro, const struct shape *item) {
     struct buf sentence;
     buf_init(&sentence, 0);
     buf_addf(&sentence, "%s must satisfy constraint: [", intro);
@@ -322,7 +317,7 @@ static enum err check_list(struct check *c, const struct shape *shape, const str
     for (size_t i = 0; i < list->n && met; i++) {
         const void *item = list_item(shape, list, i);
         struct shape_path at = {.up = path, .index = i};
-        enum err err = is_scalar(shape->item)                ? meets_all(shape->item, item, &met)
+        enum err err = is_scalar(shape->item)              ? meets_all(shape->item, item, &met)
                        : shape->item->type == SHAPE_STRUCT ? check_struct(c, shape->item, &at, item)
                                                            : check_value(c, shape->item, &at, item);
         if (err) return err;
@@ -363,8 +358,10 @@ static enum err check_struct(struct check *c, const struct shape *shape, const s
         const char *slot = (const char *)value + m->offset;
         struct shape_path at = {.up = path, .name = str_from(m->name)};
         enum err err = ERR_OK;
-        if (!shape_is_absent(m->shape, slot)) err = check_value(c, m->shape, &at, slot);
-        else if (m->required) violation(c, m->shape, &at, NULL, "Member must not be null");
+        if (!shape_is_absent(m->shape, slot))
+            err = check_value(c, m->shape, &at, slot);
+        else if (m->required)
+            violation(c, m->shape, &at, NULL, "Member must not be null");
         if (err) return err;
     }
     return ERR_OK;

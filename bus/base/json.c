@@ -20,9 +20,9 @@ static void closes(struct json *j, char c) {
     j->comma = true;
 }
 
-void json_object(struct json *j) { opens(j, '{'); }
+void json_object_begin(struct json *j) { opens(j, '{'); }
 void json_object_end(struct json *j) { closes(j, '}'); }
-void json_array(struct json *j) { opens(j, '['); }
+void json_array_begin(struct json *j) { opens(j, '['); }
 void json_array_end(struct json *j) { closes(j, ']'); }
 
 void json_quote(struct buf *out, struct str s) {
@@ -62,7 +62,7 @@ void json_key(struct json *j, struct str key) {
 
 void json_str(struct json *j, struct str value) {
     if (!value.p) {
-        json_null(j);
+        json_put_null(j);
         return;
     }
     value_begins(j);
@@ -80,7 +80,7 @@ void json_i64(struct json *j, int64_t value) {
 }
 
 void json_bool(struct json *j, bool value) { json_raw(j, value ? STR("true") : STR("false")); }
-void json_null(struct json *j) { json_raw(j, STR("null")); }
+void json_put_null(struct json *j) { json_raw(j, STR("null")); }
 
 void json_seconds(struct json *j, int64_t ms) {
     value_begins(j);

@@ -5,27 +5,21 @@
 
 #include "str.h"
 
-/* jansson has functions of these names: ours carry other symbols, so that both can be linked into one program. A file that uses both
- * includes <jansson.h> first; these names are then the writer's. */
-#define json_object bus_json_object
-#define json_array bus_json_array
-#define json_null bus_json_null
-
 struct json {
     struct buf *out;
     bool comma; /* a value was written at this level */
 };
 
 void json_init(struct json *j, struct buf *out);
-void json_object(struct json *j);     /* { */
+void json_object_begin(struct json *j);     /* { */
 void json_object_end(struct json *j); /* } */
-void json_array(struct json *j);      /* [ */
+void json_array_begin(struct json *j);      /* [ */
 void json_array_end(struct json *j);  /* ] */
 void json_key(struct json *j, struct str key);
 void json_str(struct json *j, struct str value); /* absent is written as null */
 void json_i64(struct json *j, int64_t value);
 void json_bool(struct json *j, bool value);
-void json_null(struct json *j);
+void json_put_null(struct json *j);
 /* Bytes that are a JSON value already. */
 void json_raw(struct json *j, struct str value);
 /* Milliseconds since 1970 as AWS JSON's timestamp: a number of seconds, with three decimals when there are any. */

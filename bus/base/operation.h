@@ -55,6 +55,7 @@ struct handler_row {
     operation_handler handler;
     /* The ARN the action is checked against; NULL or absent: "*" . */
     struct str (*resource)(void *service, struct call *call);
+    bool authorizes;           /* the handler asks by itself, since it has condition keys to add: the engine does not */
 };
 
 /* A service as the engine takes it. */

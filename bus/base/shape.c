@@ -6,7 +6,8 @@
 
 #include "clock.h"
 #include "hash.h"
-#include "json.h" /* after jansson.h, see there */
+#include "json.h"
+#include "nearest.h"
 #include "shape_walk.h"
 
 struct decoder {
@@ -42,8 +43,8 @@ static enum err wrong(struct decoder *d, const struct shape_path *path, const ch
     char where[sizeof d->fault->where];
     shape_path_where(path, where, sizeof where);
     const char *quote = *where ? "'" : "";
-    return fault_at(d->fault, ERR_MALFORMED, where, 0, 0, "%s%s%s must be %s, but it is %s", quote, *where ? where : "the request", quote, expected,
-                    found);
+    return fault_at(d->fault, ERR_MALFORMED, where, 0, 0, "%s%s%s must be %s, but it is %s", quote, *where ? where : "the request", quote,
+                    expected, found);
 }
 
 static enum err null_item(struct decoder *d, const struct shape_path *path) {
@@ -131,7 +132,8 @@ static enum err decode_list(struct decoder *d, const struct shape *shape, const 
     return ERR_OK;
 }
 
-static enum err decode_entry(struct decoder *d, const struct shape *item, const struct shape_path *path, json_t *value, struct map_entry *e) {
+static enum err decode_entry(struct decoder *d, const struct shape *item, const struct shape_path *path, json_t *value,
+                             struct map_entry *e) {
     struct opt_bool b = {0};
     enum err err = decode_value(d, item, path, value, (void *)(uintptr_t)shape_entry_slot(item, e, &b));
     if (item->type == SHAPE_BOOLEAN) e->i = (struct opt_i64){b.set, b.v};
@@ -157,36 +159,17 @@ static enum err decode_map(struct decoder *d, const struct shape *shape, const s
     return ERR_OK;
 }
 
-/* Levenshtein distance of two names, both cut at 64 characters. */
-static size_t distance(struct str a, struct str b) {
-    enum { MOST = 64 };
-    size_t row[MOST + 1], an = a.n < MOST ? a.n : MOST, bn = b.n < MOST ? b.n : MOST;
-    for (size_t j = 0; j <= bn; j++) row[j] = j;
-    for (size_t i = 1; i <= an; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= bn; j++) {
-            size_t above = row[j], best = diagonal + ((a.p[i - 1] | 32) != (b.p[j - 1] | 32));
-            if (above + 1 < best) best = above + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            diagonal = above;
-            row[j] = best;
-        }
-    }
-    return row[bn];
-}
-
 static enum err unknown_member(struct decoder *d, const struct shape *shape, const struct shape_path *path, struct str name) {
     const char *nearest = NULL;
     size_t least = SIZE_MAX;
     for (const struct member *m = shape->members; m->name; m++) {
-        size_t n = distance(name, str_from(m->name));
+        size_t n = nearest_distance(name, str_from(m->name));
         if (n < least) least = n, nearest = m->name;
     }
     struct shape_path at = {.up = path, .name = name, .is_key = true};
     char where[sizeof d->fault->where];
     shape_path_where(&at, where, sizeof where);
-    bool near = nearest && least <= 1 + name.n / 3;
+    bool near = nearest && nearest_is_close(name, least);
     return fault_at(d->fault, ERR_VALIDATION, where, 0, 0, "Member '%s' is not known%s%s%s", where, near ? ", did you mean '" : "",
                     near ? nearest : "", near ? "'?" : "");
 }
@@ -267,18 +250,20 @@ static void encode_blob(struct json *j, struct str bytes) {
 
 static void encode_list(struct json *j, const struct shape *shape, const struct list *list) {
     size_t size = shape_item_size(shape->item);
-    json_array(j);
+    json_array_begin(j);
     for (size_t i = 0; i < list->n; i++) {
         const char *item = (const char *)list->items + i * size;
-        if (shape->item->type == SHAPE_STRUCT) encode_struct(j, shape->item, item);
-        else encode_value(j, shape->item, item);
+        if (shape->item->type == SHAPE_STRUCT)
+            encode_struct(j, shape->item, item);
+        else
+            encode_value(j, shape->item, item);
     }
     json_array_end(j);
 }
 
 static void encode_map(struct json *j, const struct shape *shape, const struct list *map) {
     struct opt_bool b;
-    json_object(j);
+    json_object_begin(j);
     for (size_t i = 0; i < map->n; i++) {
         const struct map_entry *e = LIST_AT(*map, struct map_entry, i);
         json_key(j, e->key);
@@ -288,7 +273,7 @@ static void encode_map(struct json *j, const struct shape *shape, const struct l
 }
 
 static void encode_struct(struct json *j, const struct shape *shape, const void *value) {
-    json_object(j);
+    json_object_begin(j);
     for (const struct member *m = shape->members; m->name; m++) {
         const char *slot = (const char *)value + m->offset;
         if (shape_is_absent(m->shape, slot)) continue;
@@ -300,7 +285,7 @@ static void encode_struct(struct json *j, const struct shape *shape, const void 
 
 static void encode_value(struct json *j, const struct shape *shape, const void *slot) {
     if (shape_is_absent(shape, slot)) {
-        json_null(j);
+        json_put_null(j);
         return;
     }
     switch (shape->type) {

@@ -10,9 +10,12 @@ void shape_path_text(const struct shape_path *path, struct buf *out) {
     if (!path || !path->up) return;
     shape_path_text(path->up, out);
     if (out->n) buf_addc(out, '.');
-    if (!path->name.p) buf_addf(out, "%zu.member", path->index + 1);
-    else if (path->is_key) buf_add(out, path->name);
-    else shape_name_text(path->name, out);
+    if (!path->name.p)
+        buf_addf(out, "%zu.member", path->index + 1);
+    else if (path->is_key)
+        buf_add(out, path->name);
+    else
+        shape_name_text(path->name, out);
 }
 
 void shape_path_where(const struct shape_path *path, char *out, size_t size) {

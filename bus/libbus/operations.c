@@ -16,7 +16,7 @@ static void form_begin(struct form *f) {
     buf_init(&f->text, WIRE_FRAME_MAX);
     json_init(&f->json, &f->text);
     f->bad_text = false;
-    json_object(&f->json);
+    json_object_begin(&f->json);
 }
 
 static void form_text(struct form *f, const char *key, const char *value) {
@@ -103,7 +103,7 @@ enum bus_err bus_disable_rule(struct bus *bus, const char *bus_name, const char 
 }
 
 static void write_target(struct form *f, const struct bus_target *t) {
-    json_object(&f->json);
+    json_object_begin(&f->json);
     form_text(f, "Id", t->id);
     form_text(f, "Arn", t->arn);
     form_text(f, "Input", t->input);
@@ -116,7 +116,7 @@ static void write_target(struct form *f, const struct bus_target *t) {
     }
     if (t->dead_letter_arn) {
         json_key(&f->json, STR("DeadLetterConfig"));
-        json_object(&f->json);
+        json_object_begin(&f->json);
         form_text(f, "Arn", t->dead_letter_arn);
         json_object_end(&f->json);
     }
@@ -130,7 +130,7 @@ enum bus_err bus_put_targets(struct bus *bus, const char *bus_name, const char *
     form_text(&f, "Rule", rule);
     form_text(&f, "EventBusName", bus_name);
     json_key(&f.json, STR("Targets"));
-    json_array(&f.json);
+    json_array_begin(&f.json);
     for (size_t i = 0; i < count; i++) write_target(&f, &targets[i]);
     json_array_end(&f.json);
     return form_call_entries(&f, bus, "events.PutTargets", fault);
@@ -143,7 +143,7 @@ enum bus_err bus_remove_targets(struct bus *bus, const char *bus_name, const cha
     form_text(&f, "Rule", rule);
     form_text(&f, "EventBusName", bus_name);
     json_key(&f.json, STR("Ids"));
-    json_array(&f.json);
+    json_array_begin(&f.json);
     for (size_t i = 0; i < count; i++) {
         if (!ids[i] || !str_is_utf8(str_from(ids[i]))) f.bad_text = true;
         else json_str(&f.json, str_from(ids[i]));

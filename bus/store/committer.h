@@ -17,12 +17,14 @@ struct committer_options {
 };
 /* Starts the thread. The store must outlive the committer. */
 enum err committer_start(struct store *s, const struct committer_options *options, struct committer **c, struct fault *fault) MUST_USE;
-/* Commits what is queued, then ends the thread. NULL is fine. */
+/* Refuses what comes from now on, commits what is queued, ends the thread and frees the committer: no call on it may follow. Not from the
+ * committer's thread. NULL is fine. */
 void committer_stop(struct committer *c);
 
 /* Queues the transaction; never blocks. Later, on the committer's thread: the operations' `committed` hooks (after success only), then
  * t->done(t, err, fault) exactly once; both must only enqueue. The transaction, its arena and everything it points to belong to the
- * committer until then. ERR_THROTTLING when a bound is reached, ERR_SHUTTING_DOWN after stop: then done is not called.
+ * committer until then. ERR_THROTTLING when a bound is reached, ERR_SHUTTING_DOWN once stop began, ERR_TOO_LARGE for what no queue would
+ * take, ERR_VALIDATION (txn_check): then done is not called.
  * When the store refuses a group (a full disk), every transaction of it gets the error and nothing of it was stored. Any thread. */
 enum err committer_submit(struct committer *c, struct txn *t, struct fault *fault) MUST_USE;
 /* Queues and waits until it is durable. Not from the committer's thread. t->done and t->ctx are used by this function. */

@@ -20,14 +20,15 @@ enum store_op_kind {
     OP_CATALOG_PUT,      /* catalog.kind, .key, .value: insert or replace */
     OP_CATALOG_DELETE,   /* catalog.kind, .key */
     OP_STREAM_APPEND,    /* append: result .sequence */
-    OP_STREAM_TRIM,      /* trim: records of a stream that arrived before .before_ms go (at most .limit of them); result .removed */
+    OP_STREAM_TRIM,      /* trim: records of a stream that arrived before .before_ms go (at most .limit of them, 0: all); result .removed */
     OP_STREAM_DROP,      /* trim.stream: the stream's records and counters go */
     OP_QUEUE_SEND,       /* send: results .sequence, .duplicate */
     OP_QUEUE_RECEIVE,    /* receive: results .messages, .message_count */
     OP_QUEUE_DELETE,     /* handle: the message goes if its receipt is current; result .found */
     OP_QUEUE_VISIBILITY, /* handle + .visible_at_ms; result .found */
-    OP_QUEUE_EXPIRE,     /* expire: messages sent before .before_ms go (at most .limit); result .removed */
-    OP_QUEUE_DROP,       /* expire.queue: all its messages go (purge, delete) */
+    OP_QUEUE_EXPIRE,     /* expire: messages sent before .before_ms go (at most .limit, 0: all); result .removed */
+    OP_QUEUE_DROP,       /* expire.queue: all its messages and remembered deduplication ids go (purge, delete); result .removed. Later
+                            sequences are still larger than any before */
     OP_DELIVERY_ADD,     /* delivery: result .id */
     OP_DELIVERY_RETRY,   /* delivery.id: new due_ms, attempts, state */
     OP_DELIVERY_SETTLE,  /* delivery.id: done, it goes */
@@ -56,6 +57,11 @@ struct store_delivery {
     struct str input;        /* what the target gets; absent: the event */
 };
 
+enum {
+    STORE_MOVES_MAX = 1000,  /* messages one receive dead-letters at most: the rest goes with the next */
+    STORE_SHARDS_MAX = 65536 /* shards of one stream */
+};
+
 struct store_op {
     enum store_op_kind kind;
     struct store_op *next;
@@ -67,7 +73,7 @@ struct store_op {
         struct {
             int64_t stream;
             uint32_t shard;
-            int64_t at_ms;
+            int64_t at_ms; /* a shard's time never goes back: an earlier one is stored as the last record's */
             struct str partition_key, data;
             int64_t sequence; /* result: 1, 2, 3... within the shard, never reused */
         } append;
@@ -84,10 +90,12 @@ struct store_op {
         } send;
         struct {
             int64_t queue;
-            bool fifo;              /* in order; a group with a message in flight is closed */
+            bool fifo;              /* in order; a group with a message in flight is closed. (A message sent with a group is ordered.) */
             int32_t max_messages;   /* 1-10 */
             int64_t now_ms, visible_at_ms;
-            int32_t max_receives;   /* > 0: a message received that often already goes to dead_letter_queue instead (attributes kept) */
+            int32_t max_receives;   /* > 0: a message received that often already goes to dead_letter_queue instead (id, attributes, group
+                                       kept; its receives count from 0; sent_ms kept too, but FIFO: now, as the service does). At most
+                                       STORE_MOVES_MAX in one receive */
             int64_t dead_letter_queue;
             struct store_message *messages; /* result, message_count of them */
             size_t message_count;
@@ -115,6 +123,9 @@ void txn_init(struct txn *t, struct arena *arena);
 struct store_op *txn_add(struct txn *t, enum store_op_kind kind) MUST_USE;
 /* Moves all of `from` behind `t` (same arena). */
 void txn_join(struct txn *t, struct txn *from);
+/* Checks what an engine relies on (positive ids, counts in range, names present) without touching a store; ERR_VALIDATION names the
+ * operation and the field. Engines and committer_submit call it, so one caller's mistake never fails a group. */
+enum err txn_check(const struct txn *t, struct fault *fault) MUST_USE;
 
 struct store_record { /* one record of a stream */
     int64_t sequence, at_ms;
@@ -130,7 +141,8 @@ struct store_ops { /* the vtable; one static instance per engine or decorator */
     void (*close)(struct store *s);
     /* The writer's verb. All transactions durable, with their results filled in, or none (an error says why; memory is as before). */
     enum err (*commit)(struct store *s, struct txn *const *txns, size_t count, struct fault *fault);
-    /* each returns non-OK to stop; that is returned. Keys in bytewise order. Strings are valid during the call only. */
+    /* each returns non-OK to stop; that is returned. Keys in bytewise order. Strings are valid during the call only. Here and below,
+     * `each` must not commit, and keep nested reads to one level: readers are few. */
     enum err (*catalog_scan)(struct store *s, struct str kind, enum err (*each)(void *ctx, struct str key, struct str value), void *ctx,
                              struct fault *fault);
     /* Records with sequence >= from, in order, at most limit of them and about max_bytes of data (at least one), copied into a. */
@@ -153,6 +165,9 @@ struct store_ops { /* the vtable; one static instance per engine or decorator */
     /* Reads everything and compares (SQLite: integrity_check plus counters); ERR_CORRUPT names what is wrong. */
     enum err (*check)(struct store *s, struct fault *fault);
     enum err (*stats)(struct store *s, struct store_stats *stats, struct fault *fault);
+    /* The writer's thread calls it between commits, after the acknowledgements: the engine's housekeeping (SQLite: a checkpoint once the
+     * log is long, or when `idle`). NULL: there is none. A failure costs nothing that was committed. */
+    enum err (*maintain)(struct store *s, bool idle, struct fault *fault);
 };
 /* What every engine's struct begins with. */
 struct store {
@@ -170,7 +185,7 @@ enum err store_open_sqlite(const char *path, const struct store_options *options
 enum err store_open_memory(struct store **s, struct fault *fault) MUST_USE;
 /* Decorators own `inner` and close it. */
 enum err store_open_trace(struct store *inner, struct store **s, struct fault *fault) MUST_USE;
-/* The nth commit from now fails with `code` before (torn == false) or after (torn == true: applied, but reported as failed) the inner one. */
+/* The nth commit from now (1: the next; 0: none) fails with `code` before (torn == false) or after (torn == true: applied, but reported as failed) the inner one. */
 enum err store_open_fault(struct store *inner, struct store **s, struct fault *fault) MUST_USE;
 void store_fault_at(struct store *fault_store, int64_t nth_commit, enum err code, bool torn);
 

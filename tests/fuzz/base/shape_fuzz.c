@@ -15,7 +15,8 @@ struct request {
     struct list inners, map, numbers, maps;
 };
 static const char *const modes[] = {"A", "B", NULL};
-static const struct shape name = {.type = SHAPE_STRING, .has_max = true, .max = 64, .pattern = "[\\.\\-_A-Za-z0-9]*", .posix = "^[._A-Za-z0-9-]*$"};
+static const struct shape name = {
+    .type = SHAPE_STRING, .has_max = true, .max = 64, .pattern = "[\\.\\-_A-Za-z0-9]*", .posix = "^[._A-Za-z0-9-]*$"};
 static const struct shape mode = {.type = SHAPE_STRING, .values = modes, .sensitive = true};
 static const struct shape any = {.type = SHAPE_JSON};
 static const struct shape blob = {.type = SHAPE_BLOB, .has_max = true, .max = 1024};

@@ -23,8 +23,13 @@ struct sample {
 };
 
 static const char *const states[] = {"ENABLED", "DISABLED", NULL};
-static const struct shape name = {.type = SHAPE_STRING, .has_min = true, .min = 1, .has_max = true, .max = 8,
-                                  .pattern = "[\\.\\-_A-Za-z0-9]+", .posix = "^[._A-Za-z0-9-]+$"};
+static const struct shape name = {.type = SHAPE_STRING,
+                                  .has_min = true,
+                                  .min = 1,
+                                  .has_max = true,
+                                  .max = 8,
+                                  .pattern = "[\\.\\-_A-Za-z0-9]+",
+                                  .posix = "^[._A-Za-z0-9-]+$"};
 static const struct shape digits = {.type = SHAPE_STRING, .pattern = "[0-9]*"};
 static const struct shape state_shape = {.type = SHAPE_STRING, .values = states};
 static const struct shape blob = {.type = SHAPE_BLOB, .has_max = true, .max = 4};
@@ -93,9 +98,10 @@ static void assert_str(struct str s, const char *z) {
     assert_memory_equal(s.p, z, s.n);
 }
 
-static const char whole[] = "{\"Name\":\"a-b\",\"State\":\"ENABLED\",\"Blob\":\"AAEC\",\"Any\":{\"z\":[1,2.5,\"\\\"\"],\"a\":null},\"Secret\":\"ab\",\"Age\":7,"
-                            "\"At\":1777593600.250,\"On\":false,\"Origin\":{\"Id\":\"o\"},\"Points\":[{\"Id\":\"p\",\"X\":1},{\"Id\":\"q\"}],"
-                            "\"Words\":[\"x\",\"y\"],\"Paths\":{\"1\":\"one\"},\"Flags\":{\"f\":true,\"g\":false},\"Groups\":{\"h\":[{\"Id\":\"r\"}]}}";
+static const char whole[] =
+    "{\"Name\":\"a-b\",\"State\":\"ENABLED\",\"Blob\":\"AAEC\",\"Any\":{\"z\":[1,2.5,\"\\\"\"],\"a\":null},\"Secret\":\"ab\",\"Age\":7,"
+    "\"At\":1777593600.250,\"On\":false,\"Origin\":{\"Id\":\"o\"},\"Points\":[{\"Id\":\"p\",\"X\":1},{\"Id\":\"q\"}],"
+    "\"Words\":[\"x\",\"y\"],\"Paths\":{\"1\":\"one\"},\"Flags\":{\"f\":true,\"g\":false},\"Groups\":{\"h\":[{\"Id\":\"r\"}]}}";
 
 static void decode_then_encode_gives_the_same_text(void **state) {
     (void)state;
@@ -161,40 +167,53 @@ static void decode_keeps_a_nul_inside_a_string(void **state) {
 
 static void constraints_speak_the_words_of_the_service(void **state) {
     (void)state;
-    refuses("{\"Name\":\"x y\",\"Origin\":{\"X\":186}}", ERR_VALIDATION, "name",
-            "3 validation errors detected: Value 'x y' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: "
-            "[\\.\\-_A-Za-z0-9]+; Value null at 'origin.id' failed to satisfy constraint: Member must not be null; Value '186' at 'origin.x' "
-            "failed to satisfy constraint: Member must have value less than or equal to 185");
+    refuses(
+        "{\"Name\":\"x y\",\"Origin\":{\"X\":186}}", ERR_VALIDATION, "name",
+        "3 validation errors detected: Value 'x y' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: "
+        "[\\.\\-_A-Za-z0-9]+; Value null at 'origin.id' failed to satisfy constraint: Member must not be null; Value '186' at 'origin.x' "
+        "failed to satisfy constraint: Member must have value less than or equal to 185");
     refuses("{\"Name\":\"123456789\"}", ERR_VALIDATION, "name",
-            "1 validation error detected: Value '123456789' at 'name' failed to satisfy constraint: Member must have length less than or equal to 8");
+            "1 validation error detected: Value '123456789' at 'name' failed to satisfy constraint: Member must have length less than or "
+            "equal to 8");
     refuses("{\"Points\":[{\"Id\":\"a\"},{\"Id\":\"b\",\"X\":-1}]}", ERR_VALIDATION, "points.2.member.x",
-            "1 validation error detected: Value '-1' at 'points.2.member.x' failed to satisfy constraint: Member must have value greater than or "
+            "1 validation error detected: Value '-1' at 'points.2.member.x' failed to satisfy constraint: Member must have value greater "
+            "than or "
             "equal to 0");
     refuses("{\"State\":\"ON\"}", ERR_VALIDATION, "state",
-            "1 validation error detected: Value 'ON' at 'state' failed to satisfy constraint: Member must satisfy enum value set: [ENABLED, DISABLED]");
+            "1 validation error detected: Value 'ON' at 'state' failed to satisfy constraint: Member must satisfy enum value set: "
+            "[ENABLED, DISABLED]");
     refuses("{\"Words\":[]}", ERR_VALIDATION, "words",
-            "1 validation error detected: Value '[]' at 'words' failed to satisfy constraint: Member must have length greater than or equal to 1");
+            "1 validation error detected: Value '[]' at 'words' failed to satisfy constraint: Member must have length greater than or "
+            "equal to 1");
     refuses("{\"Secret\":\"hunter2\"}", ERR_VALIDATION, "secret",
-            "1 validation error detected: Value '****' at 'secret' failed to satisfy constraint: Member must have length less than or equal to 2");
+            "1 validation error detected: Value '****' at 'secret' failed to satisfy constraint: Member must have length less than or "
+            "equal to 2");
     refuses("{\"Blob\":\"AAAAAAA=\"}", ERR_VALIDATION, "blob",
-            "1 validation error detected: Value '5 bytes' at 'blob' failed to satisfy constraint: Member must have length less than or equal to 4");
+            "1 validation error detected: Value '5 bytes' at 'blob' failed to satisfy constraint: Member must have length less than or "
+            "equal to 4");
 }
 
 static void constraints_judge_lists_and_maps_of_scalars_as_a_whole(void **state) {
     (void)state;
-    refuses("{\"Words\":[\"ok\",\"a b\"]}", ERR_VALIDATION, "words",
-            "1 validation error detected: Value '[ok, a b]' at 'words' failed to satisfy constraint: Member must satisfy constraint: [Member must "
-            "have length less than or equal to 8, Member must have length greater than or equal to 1, Member must satisfy regular expression "
-            "pattern: [\\.\\-_A-Za-z0-9]+]");
+    refuses(
+        "{\"Words\":[\"ok\",\"a b\"]}", ERR_VALIDATION, "words",
+        "1 validation error detected: Value '[ok, a b]' at 'words' failed to satisfy constraint: Member must satisfy constraint: [Member "
+        "must "
+        "have length less than or equal to 8, Member must have length greater than or equal to 1, Member must satisfy regular expression "
+        "pattern: [\\.\\-_A-Za-z0-9]+]");
     refuses("{\"Paths\":{\"k\":\"v\"}}", ERR_VALIDATION, "paths",
-            "1 validation error detected: Value '{k=v}' at 'paths' failed to satisfy constraint: Map keys must satisfy constraint: [Member must "
+            "1 validation error detected: Value '{k=v}' at 'paths' failed to satisfy constraint: Map keys must satisfy constraint: [Member "
+            "must "
             "satisfy regular expression pattern: [0-9]*]");
     refuses("{\"Groups\":{\"G\":[{\"Id\":\"\"}]}}", ERR_VALIDATION, "groups.G.1.member.id",
-            "2 validation errors detected: Value '' at 'groups.G.1.member.id' failed to satisfy constraint: Member must satisfy regular expression "
-            "pattern: [\\.\\-_A-Za-z0-9]+; Value '' at 'groups.G.1.member.id' failed to satisfy constraint: Member must have length greater than or "
+            "2 validation errors detected: Value '' at 'groups.G.1.member.id' failed to satisfy constraint: Member must satisfy regular "
+            "expression "
+            "pattern: [\\.\\-_A-Za-z0-9]+; Value '' at 'groups.G.1.member.id' failed to satisfy constraint: Member must have length "
+            "greater than or "
             "equal to 1");
     refuses("{\"Points\":[{\"Id\":\"a\"},{\"Id\":\"b\"},{\"Id\":\"c\"},{\"Id\":\"d\",\"X\":1}]}", ERR_VALIDATION, "points",
-            "1 validation error detected: Value '[Point(id=a, x=null), Point(id=b, x=null), Point(id=c, x=null), Point(id=d, x=1)]' at 'points' "
+            "1 validation error detected: Value '[Point(id=a, x=null), Point(id=b, x=null), Point(id=c, x=null), Point(id=d, x=1)]' at "
+            "'points' "
             "failed to satisfy constraint: Member must have length less than or equal to 3");
     refuses("{\"Words\":[\"a\",null]}", ERR_VALIDATION, "words.2.member",
             "1 validation error detected: Value null at 'words.2.member' failed to satisfy constraint: Member must not be null");
@@ -209,7 +228,8 @@ static void lengths_are_counted_in_characters(void **state) {
 static void wrong_types_name_the_place(void **state) {
     (void)state;
     refuses("{\"Name\":5}", ERR_MALFORMED, "name", "'name' must be a string, but it is an integer");
-    refuses("{\"Points\":[{\"Id\":\"a\"},7]}", ERR_MALFORMED, "points.2.member", "'points.2.member' must be an object, but it is an integer");
+    refuses("{\"Points\":[{\"Id\":\"a\"},7]}", ERR_MALFORMED, "points.2.member",
+            "'points.2.member' must be an object, but it is an integer");
     refuses("{\"Points\":{}}", ERR_MALFORMED, "points", "'points' must be a list, but it is an object");
     refuses("{\"Flags\":{\"k\":1}}", ERR_MALFORMED, "flags.k", "'flags.k' must be true or false, but it is an integer");
     refuses("{\"Age\":\"5\"}", ERR_MALFORMED, "age", "'age' must be an integer, but it is a string");
@@ -228,8 +248,17 @@ static void broken_json_names_line_and_column(void **state) {
     assert_int_equal(fault.line, 3);
     assert_true(fault.column > 0);
     assert_non_null(strstr(fault.message, "not well-formed JSON"));
-    static const char *const broken[] = {"", "{", "{} {}", "{\"Name\":\"a\",\"Name\":\"b\"}", "{\"Age\":99999999999999999999}", "{\"Age\":-9223372036854775809}",
-                                         "{\"a\\u0000b\":1}", "{\"Name\":\"\xff\"}", "{\"Name\":\"\\ud800\"}", "5", "null{"};
+    static const char *const broken[] = {"",
+                                         "{",
+                                         "{} {}",
+                                         "{\"Name\":\"a\",\"Name\":\"b\"}",
+                                         "{\"Age\":99999999999999999999}",
+                                         "{\"Age\":-9223372036854775809}",
+                                         "{\"a\\u0000b\":1}",
+                                         "{\"Name\":\"\xff\"}",
+                                         "{\"Name\":\"\\ud800\"}",
+                                         "5",
+                                         "null{"};
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         assert_int_equal(decode(broken[i]), ERR_MALFORMED);
         assert_true(str_is_utf8(str_from(fault.message)) && fault.message[0]);

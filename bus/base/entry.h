@@ -1,6 +1,6 @@
-/* What producers hand in, and what they get back: the doorway of the flow. */
-#ifndef FLOW_ENTRY_H
-#define FLOW_ENTRY_H
+/* What producers hand in, and what they get back: what the wire, the gateways and the flow all speak of. */
+#ifndef BASE_ENTRY_H
+#define BASE_ENTRY_H
 
 #include "arena.h"
 #include "err.h"

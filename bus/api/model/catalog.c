@@ -1,0 +1,12 @@
+#include "catalog.h"
+
+#include "events.h"
+#include "function/model.h"
+#include "log/model.h"
+#include "operator.h"
+
+const struct operation *const *model_tables(size_t *count) {
+    static const struct operation *const tables[] = {events_operations, function_operations, log_operations, bus_operations};
+    *count = sizeof tables / sizeof tables[0];
+    return tables;
+}

@@ -1,0 +1,56 @@
+/* Wildcards and networks: what policies compare with. */
+#include <arpa/inet.h>
+
+#include "compiled.h"
+
+static char fold(char c, bool ignore_case) { return ignore_case && c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
+
+bool glob_match(struct str pattern, struct str text, bool ignore_case) {
+    size_t p = 0, t = 0, star = SIZE_MAX, again = 0;
+    while (t < text.n) {
+        if (p < pattern.n && pattern.p[p] == '*') {
+            star = p++;
+            again = t;
+        } else if (p < pattern.n && (pattern.p[p] == '?' || fold(pattern.p[p], ignore_case) == fold(text.p[t], ignore_case))) {
+            p++;
+            t++;
+            if (pattern.p[p - 1] == '?') /* one character, not one byte */
+                while (t < text.n && ((unsigned char)text.p[t] & 0xC0) == 0x80) t++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            t = ++again;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.n && pattern.p[p] == '*') p++;
+    return p == pattern.n;
+}
+
+static bool address_parse(struct str text, uint8_t address[16], int *family) {
+    char z[64];
+    if (!str_copyz(z, sizeof z, text)) return false;
+    *family = strchr(z, ':') ? AF_INET6 : AF_INET;
+    memset(address, 0, 16);
+    return inet_pton(*family, z, address) == 1;
+}
+
+bool network_parse(struct str text, struct network *n) {
+    size_t slash = str_find(text, '/', 0);
+    int64_t bits;
+    if (!address_parse(str_of(text.p, slash), n->address, &n->family)) return false;
+    n->bits = n->family == AF_INET ? 32 : 128;
+    if (slash == text.n) return true;
+    if (!str_to_i64(str_skip(text, slash + 1), &bits) || bits < 0 || bits > n->bits) return false;
+    n->bits = (int)bits;
+    return true;
+}
+
+bool network_holds(const struct network *n, struct str text) {
+    uint8_t address[16];
+    int family;
+    if (!address_parse(text, address, &family) || family != n->family) return false;
+    int bytes = n->bits / 8, rest = n->bits % 8;
+    if (memcmp(address, n->address, (size_t)bytes) != 0) return false;
+    return !rest || (address[bytes] ^ n->address[bytes]) >> (8 - rest) == 0;
+}

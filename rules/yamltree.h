@@ -1,0 +1,53 @@
+/* YAML as a tree whose every node knows where it stands; types of scalars as JSON has them.
+ *
+ * Plain scalars: true, false, null (and ~, and nothing) are what they say; what JSON can write as a number is that number, with its text; what looks
+ * like a number to some YAML readers but is none in JSON (017, 0x1F, 0o17, .5, +5, 1_000, .nan) is refused: quote it, or write it as JSON does.
+ * yes, no, on, off are strings. Quoted and block scalars are strings. Anchors, aliases, tags and merge keys are refused; so are a second
+ * document, duplicate keys, keys that are no scalars, and more than YAML_DEPTH_MAX levels. Pure; any thread. */
+#ifndef RULES_YAMLTREE_H
+#define RULES_YAMLTREE_H
+
+#include "arena.h"
+#include "err.h"
+
+enum { YAML_DEPTH_MAX = 200, PROBLEMS_MAX = 100 };
+enum ynode_kind { YNODE_NULL, YNODE_BOOL, YNODE_NUMBER, YNODE_STRING, YNODE_LIST, YNODE_MAP };
+
+struct ynode {
+    enum ynode_kind kind;
+    struct str text;          /* scalars: as written, without quotes */
+    struct str key;           /* in a map: its name */
+    int line, column;         /* 1-based; of the value */
+    int key_line, key_column;
+    const struct ynode *parent;
+    struct ynode *child, *next;
+    size_t index, count;      /* place in the parent; children */
+};
+
+/* Something wrong in a file. */
+struct problem {
+    int line, column;
+    struct str path;          /* "accounts.111122223333.buses.default", or empty */
+    struct str message;       /* what is wrong and what would be right */
+};
+/* All of them; those past PROBLEMS_MAX are counted only. */
+struct problems {
+    struct arena *arena;
+    struct problem *items;
+    size_t count, total;
+};
+
+void problems_init(struct problems *p, struct arena *a);
+void problem_add(struct problems *p, int line, int column, struct str path, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* At a node, with its path. */
+void problem_at(struct problems *p, const struct ynode *n, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* *root is NULL for an empty file, or when the text is no YAML (then p tells). ERR_NOMEM only. */
+enum err yaml_read(struct str text, struct arena *a, struct ynode **root, struct problems *p) MUST_USE;
+const struct ynode *ynode_get(const struct ynode *map, struct str key);
+/* "accounts.1111.buses.default.rules.r.pattern.detail.state[1]" */
+struct str ynode_path(const struct ynode *n, struct arena *a);
+/* The value as JSON. */
+void ynode_json(struct buf *out, const struct ynode *n);
+
+#endif
