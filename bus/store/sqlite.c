@@ -29,13 +29,17 @@ enum {
 
 /* ---- readers ---------------------------------------------------------------------------------------------------------------------- */
 
+/* Readers this thread holds. A read nested in a scan's callback never waits: all could be held by threads that wait for another. */
+static _Thread_local int held;
+
 enum err sqlite_reader_take(struct sqlite_store *s, struct conn **c, struct fault *fault) {
     pthread_mutex_lock(&s->mutex);
-    while (!s->idle && s->readers == READERS_MAX) pthread_cond_wait(&s->returned, &s->mutex);
+    while (!held && !s->idle && s->readers >= READERS_MAX) pthread_cond_wait(&s->returned, &s->mutex);
     *c = s->idle;
     if (*c) s->idle = (*c)->next;
     else s->readers++;
     pthread_mutex_unlock(&s->mutex);
+    held++;
     if (*c) return ERR_OK;
     struct conn *made = malloc(sizeof *made);
     enum err err = made ? conn_open(s->path, READER_CACHE_BYTES, false, made, fault) : fault_set(fault, ERR_NOMEM, NULL);
@@ -45,6 +49,7 @@ enum err sqlite_reader_take(struct sqlite_store *s, struct conn **c, struct faul
     }
     if (made) conn_close(made);
     free(made);
+    held--;
     pthread_mutex_lock(&s->mutex);
     s->readers--;
     pthread_cond_signal(&s->returned);
@@ -54,6 +59,7 @@ enum err sqlite_reader_take(struct sqlite_store *s, struct conn **c, struct faul
 
 /* Ends its transaction. One that cannot be ended (it never wrote, so that is a broken connection) is closed. */
 void sqlite_reader_give(struct sqlite_store *s, struct conn *c) {
+    held--;
     conn_reset(c);
     bool broken = !sqlite3_get_autocommit(c->db) && conn_run(c, Q_COMMIT, NULL, "") != ERR_OK;
     pthread_mutex_lock(&s->mutex);
