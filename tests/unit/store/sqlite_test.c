@@ -165,8 +165,10 @@ static void missing_directory_is_an_error(void **state) {
 static void durability_sets_synchronous(void **state) {
     struct fixture *f = *state;
     struct fault fault;
-    static const struct { enum durability durability; int64_t synchronous; } rows[] = {
-        {DURABILITY_FULL, 2}, {DURABILITY_NORMAL, 1}, {DURABILITY_OFF, 0}};
+    static const struct {
+        enum durability durability;
+        int64_t synchronous;
+    } rows[] = {{DURABILITY_FULL, 2}, {DURABILITY_NORMAL, 1}, {DURABILITY_OFF, 0}};
     for (size_t i = 0; i < 3; i++) {
         int64_t synchronous, wal;
         struct store_options options = {.durability = rows[i].durability};
@@ -210,12 +212,14 @@ static void older_file_is_migrated_in_one_transaction(void **state) {
     append(f, 3, 10);
     const struct schema_step broken[] = {
         schema_steps[0], {2, "ALTER TABLE shard ADD COLUMN born_ms INTEGER NOT NULL DEFAULT 7"}, {3, "INSERT INTO nowhere VALUES(1)"}};
-    const struct schema_step good[] = {
-        schema_steps[0], {2, "ALTER TABLE shard ADD COLUMN born_ms INTEGER NOT NULL DEFAULT 7"}, {3, "UPDATE shard SET born_ms = born_ms + 1"}};
+    const struct schema_step good[] = {schema_steps[0],
+                                       {2, "ALTER TABLE shard ADD COLUMN born_ms INTEGER NOT NULL DEFAULT 7"},
+                                       {3, "UPDATE shard SET born_ms = born_ms + 1"}};
     assert_int_equal(schema_migrate(writer(f), broken, 3, &fault), ERR_INTERNAL);
     assert_int_equal(conn_number(writer(f), "PRAGMA user_version", -1, &value, &fault), ERR_OK);
     assert_int_equal(value, 1);
-    assert_int_equal(conn_number(writer(f), "SELECT count(*) FROM pragma_table_info('shard') WHERE name = 'born_ms'", -1, &value, &fault), ERR_OK);
+    assert_int_equal(conn_number(writer(f), "SELECT count(*) FROM pragma_table_info('shard') WHERE name = 'born_ms'", -1, &value, &fault),
+                     ERR_OK);
     assert_int_equal(value, 0);
     assert_int_equal(schema_migrate(writer(f), good, 3, &fault), ERR_OK);
     assert_int_equal(conn_number(writer(f), "PRAGMA user_version", -1, &value, &fault), ERR_OK);
@@ -247,7 +251,9 @@ static void file_of_another_program_is_left_alone(void **state) {
     sqlite3 *db;
     sqlite3_stmt *st;
     assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*), (SELECT journal_mode FROM pragma_journal_mode) FROM sqlite_schema", -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT count(*), (SELECT journal_mode FROM pragma_journal_mode) FROM sqlite_schema", -1, &st, NULL),
+        SQLITE_OK);
     assert_int_equal(sqlite3_step(st), SQLITE_ROW);
     assert_int_equal(sqlite3_column_int(st, 0), 1);
     assert_string_equal((const char *)sqlite3_column_text(st, 1), "delete");
@@ -293,7 +299,9 @@ static void what_is_no_database_is_told(void **state) {
 
 static void check_compares_counters(void **state) {
     struct fixture *f = *state;
-    static const struct { const char *sql, *said; } rows[] = {
+    static const struct {
+        const char *sql, *said;
+    } rows[] = {
         {"DELETE FROM record WHERE id & 0xff = 2", "gap"},
         {"UPDATE queue SET count = 7", "count is wrong"},
         {"DELETE FROM ready", "neither ready nor hidden"},
@@ -398,8 +406,10 @@ static void counters_never_go_back_over_a_restart(void **state) {
     commit_one(f, (struct store_op){.kind = OP_STREAM_TRIM, .u.trim = {.stream = 1, .before_ms = INT64_MAX}});
     struct store_op send = {.kind = OP_QUEUE_SEND, .u.send = {.queue = 1, .body = STR("x"), .dedup = STR("d")}};
     int64_t sequence = commit_one(f, send)->u.send.sequence;
-    struct store_op *got = commit_one(f, (struct store_op){.kind = OP_QUEUE_RECEIVE, .u.receive = {.queue = 1, .max_messages = 1, .visible_at_ms = 5}});
-    commit_one(f, (struct store_op){.kind = OP_QUEUE_DELETE, .u.handle = {.queue = 1, .sequence = sequence, .receipt = got->u.receive.messages[0].receipt}});
+    struct store_op *got =
+        commit_one(f, (struct store_op){.kind = OP_QUEUE_RECEIVE, .u.receive = {.queue = 1, .max_messages = 1, .visible_at_ms = 5}});
+    commit_one(f, (struct store_op){.kind = OP_QUEUE_DELETE,
+                                    .u.handle = {.queue = 1, .sequence = sequence, .receipt = got->u.receive.messages[0].receipt}});
     struct store_op add = {.kind = OP_DELIVERY_ADD, .u.delivery = {.lane = STR("gone")}};
     int64_t delivery = commit_one(f, add)->u.delivery.id;
     commit_one(f, (struct store_op){.kind = OP_DELIVERY_SETTLE, .u.delivery = {.id = delivery}});
@@ -427,8 +437,10 @@ static void hundred_thousand_in_flight_cost_a_receive_nothing(void **state) {
         for (int k = 0; k < 1100; k++) {
             struct store_op *op = txn_add(&t, k < 1000 ? OP_QUEUE_SEND : OP_QUEUE_RECEIVE);
             assert_non_null(op);
-            if (k < 1000) op->u.send = (__typeof__(op->u.send)){.queue = 1, .body = STR("x")};
-            else op->u.receive = (__typeof__(op->u.receive)){.queue = 1, .max_messages = 10, .now_ms = 1, .visible_at_ms = 1000 + i};
+            if (k < 1000)
+                op->u.send = (__typeof__(op->u.send)){.queue = 1, .body = STR("x")};
+            else
+                op->u.receive = (__typeof__(op->u.receive)){.queue = 1, .max_messages = 10, .now_ms = 1, .visible_at_ms = 1000 + i};
         }
         if (f->store->ops->commit(f->store, &one, 1, &fault)) fail_msg("%s", fault.message);
     }
@@ -438,7 +450,8 @@ static void hundred_thousand_in_flight_cost_a_receive_nothing(void **state) {
     sqlite3_db_status(writer(f)->db, SQLITE_DBSTATUS_CACHE_MISS, &before, &highest, 0);
     int steps = sqlite3_stmt_status(lapsed, SQLITE_STMTSTATUS_VM_STEP, 1) + sqlite3_stmt_status(ready, SQLITE_STMTSTATUS_VM_STEP, 1);
     assert_true(steps > 0);
-    struct store_op *op = commit_one(f, (struct store_op){.kind = OP_QUEUE_RECEIVE, .u.receive = {.queue = 1, .max_messages = 10, .now_ms = 2, .visible_at_ms = 9000}});
+    struct store_op *op = commit_one(
+        f, (struct store_op){.kind = OP_QUEUE_RECEIVE, .u.receive = {.queue = 1, .max_messages = 10, .now_ms = 2, .visible_at_ms = 9000}});
     assert_int_equal(op->u.receive.message_count, 1);
     assert_true(str_eqz(op->u.receive.messages[0].body, "last"));
     steps = sqlite3_stmt_status(lapsed, SQLITE_STMTSTATUS_VM_STEP, 1) + sqlite3_stmt_status(ready, SQLITE_STMTSTATUS_VM_STEP, 1);
@@ -446,7 +459,8 @@ static void hundred_thousand_in_flight_cost_a_receive_nothing(void **state) {
     sqlite3_db_status(writer(f)->db, SQLITE_DBSTATUS_CACHE_MISS, &after, &highest, 0);
     assert_in_range(after - before, 0, 60);
     /* All lapse at once: a receive makes a slice of them visible, and hands out the oldest. */
-    op = commit_one(f, (struct store_op){.kind = OP_QUEUE_RECEIVE, .u.receive = {.queue = 1, .max_messages = 1, .now_ms = 8000, .visible_at_ms = 9000}});
+    op = commit_one(f, (struct store_op){.kind = OP_QUEUE_RECEIVE,
+                                         .u.receive = {.queue = 1, .max_messages = 1, .now_ms = 8000, .visible_at_ms = 9000}});
     assert_int_equal(op->u.receive.messages[0].sequence, 1);
 }
 
@@ -477,9 +491,10 @@ static void *read_along(void *arg) {
         struct store_record *records;
         size_t count;
         int64_t sequence, next;
-        bool ok = !r->store->ops->stream_find(r->store, 1, 0, 0, &sequence, &next, &fault) && next % 10 == 1 &&
-                  !r->store->ops->stream_read(r->store, 1, 0, next - 5 > 0 ? next - 5 : 1, 100000, SIZE_MAX, &a, &records, &count, &fault) &&
-                  (next == 1 || count % 10 == 5 || count == 0) && !r->store->ops->catalog_scan(r->store, STR("k"), nested, r, &fault);
+        bool ok =
+            !r->store->ops->stream_find(r->store, 1, 0, 0, &sequence, &next, &fault) && next % 10 == 1 &&
+            !r->store->ops->stream_read(r->store, 1, 0, next - 5 > 0 ? next - 5 : 1, 100000, SIZE_MAX, &a, &records, &count, &fault) &&
+            (next == 1 || count % 10 == 5 || count == 0) && !r->store->ops->catalog_scan(r->store, STR("k"), nested, r, &fault);
         if (!ok) r->wrong++;
         r->reads++;
         arena_reset(&a);
