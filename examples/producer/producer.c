@@ -17,7 +17,7 @@ struct tally {
 /* On libbus's thread, once for each event: only counts. */
 static void put_done(void *ctx, const struct bus_result *result) {
     struct tally *tally = ctx;
-    if (result->err == BUS_OK) {
+    if (result->err == BUS_ERR_OK) {
         atomic_fetch_add(&tally->accepted, 1);
     } else if (atomic_fetch_add(&tally->refused, 1) == 0) {
         fprintf(stderr, "producer: %s: %s\n", bus_err_type(result->err), result->message);
@@ -51,9 +51,9 @@ int main(int argc, char **argv) {
         return 4;
     }
     for (unsigned long i = 0; i < count && !err; i++) err = put_one(bus, i, &tally, &fault);
-    if (!err && bus_flush(bus, -1) != BUS_OK) fprintf(stderr, "producer: not all events had an answer in time\n");
+    if (!err && bus_flush(bus, -1) != BUS_ERR_OK) fprintf(stderr, "producer: not all events had an answer in time\n");
     if (err) fprintf(stderr, "producer: %s\n", fault.message);
-    if (bus_close(bus, 1000) != BUS_OK) fprintf(stderr, "producer: gave up on events without an answer\n");
+    if (bus_close(bus, 1000) != BUS_ERR_OK) fprintf(stderr, "producer: gave up on events without an answer\n");
     printf("producer: %lu accepted, %lu refused\n", atomic_load(&tally.accepted), atomic_load(&tally.refused));
     return err || atomic_load(&tally.accepted) != count ? 3 : 0;
 }

@@ -26,7 +26,7 @@ static void end(int signal_number) {
 
 static void put_done(void *ctx, const struct bus_result *result) {
     char line[32];
-    if (result->err != BUS_OK) {
+    if (result->err != BUS_ERR_OK) {
         if (atomic_fetch_add(&refused, 1) < 5) fprintf(stderr, "refused: %s: %s\n", bus_err_type(result->err), result->message);
         return;
     }
@@ -52,7 +52,7 @@ int main(int argc, char **argv) {
     memset(pad, 'x', PAD);
     pad[PAD] = 0;
     unsigned long n = 0;
-    enum bus_err err = BUS_OK;
+    enum bus_err err = BUS_ERR_OK;
     while (!ended && !err) {
         snprintf(detail, sizeof detail, "{\"n\":%lu,\"pad\":\"%s\"}", n, pad);
         struct bus_event event = {.source = "crash", .detail_type = "numbered", .detail = detail};
