@@ -9,7 +9,7 @@ from daemon import BIN, Busd, credentials, eventually
 RULES = """
 accounts:
   "123456789012":
-    keys: [{id: AKIACRASH, secret: secret-of-crash}]
+    keys: [{id: AKIACRASH, secret: secret-of-the-crash}]
     buses:
       default:
         rules:
@@ -38,7 +38,7 @@ class Crash(unittest.TestCase):
         chance = random.Random(seed)
         busd = Busd(rules={"crash.yaml": RULES})
         self.addCleanup(busd.close)
-        busd.write("credentials", credentials(crash=("AKIACRASH", "secret-of-crash")))
+        busd.write("credentials", credentials(crash=("AKIACRASH", "secret-of-the-crash")))
         acks = busd.path("acks")
         busd.start()
         producer = subprocess.Popen([os.path.join(BIN, "crash_producer"), acks], env=busd.environment("crash"), stdout=subprocess.PIPE,

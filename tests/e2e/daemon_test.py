@@ -12,6 +12,10 @@ class Daemon(unittest.TestCase):
         self.addCleanup(busd.close)
         return busd
 
+    def text(self, busd, name):
+        with open(os.path.join(busd.data, name)) as f:
+            return f.read()
+
     def refused(self, busd, status=1):
         """A start that must fail: its exit status is checked, stderr returned."""
         process = busd.spawn()
@@ -29,10 +33,10 @@ class Daemon(unittest.TestCase):
         accounts = busd.call("list-accounts")["Accounts"]
         self.assertEqual([a["AccountId"] for a in accounts], ["000000000000"])
         self.assertEqual(busd.call("list-event-buses")["EventBuses"][0]["Arn"], "arn:aws:events:us-east-1:000000000000:event-bus/default")
-        before = open(credentials).read()
+        before = self.text(busd, "credentials")
         self.assertEqual(busd.stop(), 0)
         busd.start()
-        self.assertEqual(open(credentials).read(), before)
+        self.assertEqual(self.text(busd, "credentials"), before)
         busd.busctl("put-events", "--entries", EVENT)
 
     def test_what_was_made_by_hand_is_there_after_a_restart(self):
@@ -90,7 +94,7 @@ class Daemon(unittest.TestCase):
         busd.write("credentials", "[stranger]\naws_access_key_id = AKIANOBODY\naws_secret_access_key = whatever-it-may-be\n")
         _, err = busd.busctl("list-event-buses", profile="stranger", status=3)
         self.assertIn("UnrecognizedClientException", err)
-        real = [line.split("=")[1].strip() for line in open(os.path.join(busd.data, "credentials")) if line.startswith("aws_access_key_id")][0]
+        real = [line.split("=")[1].strip() for line in self.text(busd, "credentials").splitlines() if line.startswith("aws_access_key_id")][0]
         busd.write("credentials", f"[thief]\naws_access_key_id = {real}\naws_secret_access_key = whatever-it-may-be\n")
         _, err = busd.busctl("list-event-buses", profile="thief", status=3)
         self.assertIn("InvalidSignatureException", err)
@@ -174,7 +178,7 @@ class Daemon(unittest.TestCase):
     def test_rule_files_can_be_loaded_again_and_again(self):
         text = ("accounts:\n"
                 "  \"123456789012\":\n"
-                "    keys: [{id: AKIATEAM, secret: secret-of-team}]\n"
+                "    keys: [{id: AKIATEAM, secret: secret-of-the-team}]\n"
                 "    buses: {default: {rules: {r: {pattern: {source: [app]}, targets: {q: {queue: q}, l: {log: audit}, s: {stream: s}}}}}, extra: {description: d}}\n"
                 "    queues: {q: {visibility-timeout-seconds: 10}, dead: {}}\n"
                 "    streams: {s: {}}\n"
@@ -182,7 +186,7 @@ class Daemon(unittest.TestCase):
                 "    functions: {f: {command: [/bin/cat]}}\n"
                 "    logs: {audit: {}}\n")
         busd = self.busd(rules={"team.yaml": text})
-        busd.write("credentials", "[team]\naws_access_key_id = AKIATEAM\naws_secret_access_key = secret-of-team\n")
+        busd.write("credentials", "[team]\naws_access_key_id = AKIATEAM\naws_secret_access_key = secret-of-the-team\n")
         for start in range(3):
             busd.start()
             busd.busctl("put-events", "--entries", EVENT, profile="team")
@@ -195,13 +199,13 @@ class Daemon(unittest.TestCase):
     def test_a_failing_function_is_retried_and_then_dead_lettered(self):
         rules = ("accounts:\n"
                  "  \"123456789012\":\n"
-                 "    keys: [{id: AKIATEAM, secret: secret-of-team}]\n"
+                 "    keys: [{id: AKIATEAM, secret: secret-of-the-team}]\n"
                  "    buses: {default: {rules: {r: {pattern: {source: [app]}, targets: {f: {function: f, dead-letter: dead, retry: {attempts: 2}}}}}}}\n"
                  "    queues: {dead: {}}\n"
                  "    functions: {f: {command: [./fail.sh]}}\n")
         busd = self.busd("--retry-base-ms", "20", rules={"team.yaml": rules})
         busd.write("fail.sh", "#!/bin/sh\ncat >>\"$(dirname \"$0\")/seen\"\necho no luck >&2\nexit 3\n", 0o755)
-        busd.write("credentials", "[team]\naws_access_key_id = AKIATEAM\naws_secret_access_key = secret-of-team\n")
+        busd.write("credentials", "[team]\naws_access_key_id = AKIATEAM\naws_secret_access_key = secret-of-the-team\n")
         busd.start()
         busd.busctl("put-events", "--entries", EVENT, profile="team")
         letters = eventually(lambda: busd.drain_queue("dead", "team"), "a dead letter")
@@ -215,12 +219,12 @@ class Daemon(unittest.TestCase):
     def test_pending_deliveries_survive_a_restart(self):
         rules = ("accounts:\n"
                  "  \"123456789012\":\n"
-                 "    keys: [{id: AKIATEAM, secret: secret-of-team}]\n"
+                 "    keys: [{id: AKIATEAM, secret: secret-of-the-team}]\n"
                  "    buses: {default: {rules: {r: {pattern: {source: [app]}, targets: {f: {function: f}}}}}}\n"
                  "    functions: {f: {command: [./take.sh]}}\n")
         busd = self.busd("--retry-base-ms", "50", "--retry-cap-ms", "200", rules={"team.yaml": rules})
         busd.write("take.sh", "#!/bin/sh\nexit 1\n", 0o755)
-        busd.write("credentials", "[team]\naws_access_key_id = AKIATEAM\naws_secret_access_key = secret-of-team\n")
+        busd.write("credentials", "[team]\naws_access_key_id = AKIATEAM\naws_secret_access_key = secret-of-the-team\n")
         busd.start()
         busd.busctl("put-events", "--entries", EVENT, profile="team")
         eventually(lambda: busd.counters()["InvocationsFailed"] >= 1, "a failed attempt")
