@@ -172,7 +172,7 @@ demo: deps
 test: deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(TOOLS) $(OUT)/crash_producer unit-bins
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) MODE=asan unit-bins corpora-bins $(BUILD)/asan/busd
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan unit-bins L="$(THREADED)"
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan unit-bins L="$(THREADED)" $(BUILD)/tsan/busd
 	$(Q)tests/run $(BUILD)
 THREADED := store targets libbus gate flow api
 

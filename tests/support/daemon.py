@@ -3,8 +3,9 @@ import json, os, select, shutil, signal, subprocess, tempfile, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
-BIN = os.path.join(BUILD, os.environ.get("MODE", "release"))
-START_S, WAIT_S = 60, 20
+BIN = os.path.join(BUILD, "release")
+BUSD = os.path.join(BUILD, os.environ.get("MODE", "release"), "busd")  # asan, tsan: the daemon under a sanitizer
+START_S, WAIT_S = 60, 30
 
 
 def eventually(condition, what, seconds=WAIT_S):
@@ -44,7 +45,7 @@ class Busd:
 
     def spawn(self, *more):
         with open(self.log_path, "ab") as log:
-            return subprocess.Popen([os.path.join(BIN, "busd"), "--data", self.data, *self.flags, *more], stdin=subprocess.DEVNULL,
+            return subprocess.Popen([BUSD, "--data", self.data, *self.flags, *more], stdin=subprocess.DEVNULL,
                                     stdout=subprocess.PIPE, stderr=log, cwd=self.dir, env={**os.environ, **self.env})
 
     def start(self, *more):
@@ -75,10 +76,14 @@ class Busd:
         return status
 
     def close(self):
+        """Ends what runs, and fails on what a sanitizer found meanwhile."""
         if self.process and self.process.poll() is None:
             self.kill()
         elif self.process:
             self.process.stdout.close()
+        reports = [line for line in self.log().splitlines() if "Sanitizer" in line or "runtime error:" in line] if os.path.exists(self.log_path) else []
+        if reports:
+            raise AssertionError(self.log()[-20000:])
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def log(self):
