@@ -15,7 +15,7 @@ static enum outcome refuse(struct fault *fault, enum outcome outcome, const char
 
 static bool may_send(const struct queue_service *s, const struct queue *q, const struct delivery *d) {
     if (str_eq(q->r.account, d->account)) return true;
-    return q->policy.p && s->host->policy_allows(s->host->flow, q->policy, "sqs:SendMessage", d->arn, d->account, d->source_arn);
+    return q->compiled_policy && s->host->policy_allows(q->compiled_policy, "sqs:SendMessage", d->arn, d->account, d->source_arn);
 }
 
 static enum outcome send(struct queue_service *s, const struct queue *q, const struct delivery *d, struct txn *txn, struct fault *fault) {

@@ -18,11 +18,16 @@ bool queue_arn_parse(struct str text, struct str *account, struct str *name) {
     return true;
 }
 
-static void free_queue(struct resource *r) { free(r); }
+static void free_queue(struct resource *r) {
+    struct queue *q = (struct queue *)(void *)r;
+    if (q->compiled_policy) q->host->policy_free(q->compiled_policy);
+    free(q);
+}
 
-struct queue *queue_new(struct str account, struct str name) {
+struct queue *queue_new(const struct target_host *host, struct str account, struct str name) {
     struct queue *q = calloc(1, sizeof *q);
     if (!q) return NULL;
+    q->host = host;
     q->visibility_s = 30;
     q->retention_s = 345600;
     q->max_bytes = QUEUE_MESSAGE_MAX;
@@ -32,15 +37,17 @@ struct queue *queue_new(struct str account, struct str name) {
 }
 
 struct queue *queue_copy(const struct queue *old) {
-    struct queue *q = queue_new(old->r.account, old->r.name);
+    struct queue *q = queue_new(old->host, old->r.account, old->r.name);
     if (!q) return NULL;
     struct resource r = q->r;
     *q = *old;
     q->r = r;
-    q->policy = arena_str(&q->r.arena, old->policy);
+    q->policy = STR_NULL;
+    q->compiled_policy = NULL;
+    bool ok = !old->policy.p || !queue_set(q, STR("Policy"), old->policy, NULL);
     q->redrive = arena_str(&q->r.arena, old->redrive);
     q->dead_letter_arn = arena_str(&q->r.arena, old->dead_letter_arn);
-    if ((!old->policy.p || q->policy.p) && (!old->redrive.p || q->redrive.p) && (!old->dead_letter_arn.p || q->dead_letter_arn.p)) return q;
+    if (ok && (!old->redrive.p || q->redrive.p) && (!old->dead_letter_arn.p || q->dead_letter_arn.p)) return q;
     resource_unref(&q->r);
     return NULL;
 }
@@ -100,6 +107,18 @@ static enum err set_redrive(struct queue *q, struct str name, struct str value, 
     return err;
 }
 
+static enum err set_policy(struct queue *q, struct str name, struct str value, struct fault *fault) {
+    void *compiled = NULL;
+    struct fault why;
+    enum err err = value.n ? q->host->policy_new(value, &compiled, &why) : ERR_OK;
+    if (err == ERR_NOMEM) return fault_set(fault, err, NULL);
+    if (err) return invalid(fault, name, why.message);
+    if (q->compiled_policy) q->host->policy_free(q->compiled_policy);
+    q->compiled_policy = compiled;
+    q->policy = value.n ? arena_str(&q->r.arena, value) : STR_NULL;
+    return !value.n || q->policy.p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
+}
+
 enum err queue_set(struct queue *q, struct str name, struct str value, struct fault *fault) {
     for (size_t i = 0; i < NUMBERS; i++) {
         if (!str_eqz(name, numbers[i].name)) continue;
@@ -122,10 +141,7 @@ enum err queue_set(struct queue *q, struct str name, struct str value, struct fa
         return err;
     }
     if (str_eqz(name, "RedrivePolicy")) return set_redrive(q, name, value, fault);
-    if (str_eqz(name, "Policy")) {
-        q->policy = value.n ? arena_str(&q->r.arena, value) : STR_NULL;
-        return !value.n || q->policy.p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
-    }
+    if (str_eqz(name, "Policy")) return set_policy(q, name, value, fault);
     return fault_at(fault, ERR_INVALID_PARAMETER, "attributes", 0, 0, "Unknown Attribute %.*s.", STR_ARG(name));
 }
 
@@ -167,7 +183,7 @@ enum err queue_store(struct queue_service *s, struct queue *q, struct fault *fau
 static enum err load(void *ctx, struct str key, const json_t *record, struct fault *fault) {
     struct queue_service *s = ctx;
     size_t slash = str_find(key, '/', 0);
-    struct queue *q = queue_new(str_of(key.p, slash), str_skip(key, slash + 1));
+    struct queue *q = queue_new(s->host, str_of(key.p, slash), str_skip(key, slash + 1));
     if (!q) return fault_set(fault, ERR_NOMEM, NULL);
     q->fifo = str_ends(q->r.name, STR(".fifo"));
     q->number = record_i64(record, "number", 0);

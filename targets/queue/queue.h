@@ -19,6 +19,8 @@ struct queue {
     int64_t visibility_s, retention_s, delay_s, wait_s, max_bytes;
     bool fifo, content_dedup;
     struct str policy, redrive; /* as given; absent: none */
+    const struct target_host *host;
+    void *compiled_policy;      /* NULL: none */
     struct str dead_letter_arn;
     int32_t max_receives;       /* 0: no redrive */
     int64_t created_ms, modified_ms;
@@ -38,7 +40,7 @@ extern const struct handler_row queue_handlers[];
 struct str queue_arn(const struct target_host *host, struct arena *a, struct str account, struct str name);
 /* From an ARN, of any region; absent parts when it is none. */
 bool queue_arn_parse(struct str text, struct str *account, struct str *name);
-struct queue *queue_new(struct str account, struct str name);      /* with the defaults; NULL without memory */
+struct queue *queue_new(const struct target_host *host, struct str account, struct str name); /* with the defaults; NULL without memory */
 struct queue *queue_copy(const struct queue *q);                    /* a new entry to be changed */
 /* Sets one attribute by its SQS name, with SQS's bounds and sentences. Strings are copied into the queue's arena. */
 enum err queue_set(struct queue *q, struct str name, struct str value, struct fault *fault) MUST_USE;

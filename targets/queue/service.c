@@ -82,7 +82,7 @@ static enum err check_same(struct call *call, const struct queue *there, const s
 static enum err create_queue(void *self, struct call *call) {
     struct queue_service *s = self;
     const struct queue_create *in = call->in;
-    struct queue *q = queue_new(call->account, in->name);
+    struct queue *q = queue_new(s->host, call->account, in->name);
     if (!q) return no_memory(call);
     q->fifo = str_ends(in->name, STR(".fifo"));
     q->created_ms = q->modified_ms = call->now_ms;

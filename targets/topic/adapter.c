@@ -155,7 +155,7 @@ static enum outcome route(void *self, const struct delivery *d, struct txn *txn,
     const struct topic *t = (const struct topic *)(const void *)r;
     bool mine = str_eq(account, d->account);
     enum outcome outcome;
-    if (!mine && !(t->policy.p && service->host->policy_allows(service->host->flow, t->policy, "sns:Publish", t->arn, d->account, d->source_arn))) {
+    if (!mine && !(t->compiled_policy && service->host->policy_allows(t->compiled_policy, "sns:Publish", t->arn, d->account, d->source_arn))) {
         outcome = refuse(fault, OUTCOME_NO_PERMISSIONS, "The topic belongs to another account and its policy does not allow it.");
     } else {
         char id[ID_TEXT_SIZE];

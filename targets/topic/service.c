@@ -94,14 +94,6 @@ static enum err store_subscription(struct topic_service *s, struct call *call, s
 }
 
 /* ---- topics ------------------------------------------------------------------------------------------------------------------------------------ */
-static enum err set_topic(struct topic *t, struct str name, struct str value, struct fault *fault) {
-    struct str *field = str_eqz(name, "DisplayName") ? &t->display_name : str_eqz(name, "Policy") ? &t->policy : NULL;
-    if (!field)
-        return fault_set(fault, ERR_INVALID_PARAMETER, "Invalid parameter: AttributeName: %.*s is not known; DisplayName and Policy are", STR_ARG(name));
-    *field = value.n ? arena_str(&t->r.arena, value) : STR_NULL;
-    return !value.n || field->p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
-}
-
 static enum err create_topic(void *self, struct call *call) {
     struct topic_service *s = self;
     const struct topic_create *in = call->in;
@@ -114,7 +106,7 @@ static enum err create_topic(void *self, struct call *call) {
         if (!t) err = no_memory(call);
         for (size_t i = 0; !err && i < in->attributes.n; i++) {
             const struct map_entry *e = LIST_AT(in->attributes, struct map_entry, i);
-            err = set_topic(t, e->key, e->s, &call->fault);
+            err = topic_set(t, e->key, e->s, &call->fault);
         }
         if (!err) err = store_topic(s, call, t);
         else if (t) resource_unref(&t->r);
@@ -200,7 +192,7 @@ static enum err set_topic_attributes(void *self, struct call *call) {
     enum err err = find_topic(s, call, in->arn, &old);
     if (!err) {
         struct topic *t = topic_new(s->host, old->r.account, old->r.name, old, 0);
-        err = t ? set_topic(t, in->name, in->value, &call->fault) : no_memory(call);
+        err = t ? topic_set(t, in->name, in->value, &call->fault) : no_memory(call);
         if (!err) err = store_topic(s, call, t);
         else if (t) resource_unref(&t->r);
         resource_unref(&old->r);

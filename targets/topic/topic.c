@@ -22,6 +22,7 @@ bool topic_arn_parse(struct str text, struct str *account, struct str *name, str
 static void free_topic(struct resource *r) {
     struct topic *t = (struct topic *)(void *)r;
     for (size_t i = 0; i < t->count; i++) subscription_unref(t->subscriptions[i]);
+    if (t->compiled_policy) t->host->policy_free(t->compiled_policy);
     free(t->subscriptions);
     free(t);
 }
@@ -29,14 +30,13 @@ static void free_topic(struct resource *r) {
 struct topic *topic_new(const struct target_host *host, struct str account, struct str name, const struct topic *from, size_t more) {
     struct topic *t = calloc(1, sizeof *t);
     if (!t) return NULL;
+    t->host = host;
     bool ok = resource_init(&t->r, account, name, free_topic);
     size_t n = from ? from->count : 0;
     t->subscriptions = calloc(n + more + 1, sizeof(struct subscription *));
     t->arn = topic_arn_text(host, &t->r.arena, account, name);
     if (from) {
-        t->display_name = arena_str(&t->r.arena, from->display_name);
-        t->policy = arena_str(&t->r.arena, from->policy);
-        ok = ok && (!from->display_name.p || t->display_name.p) && (!from->policy.p || t->policy.p);
+        ok = ok && !topic_set(t, STR("DisplayName"), from->display_name, NULL) && !topic_set(t, STR("Policy"), from->policy, NULL);
     }
     for (size_t i = 0; t->subscriptions && i < n; i++) {
         t->subscriptions[t->count++] = from->subscriptions[i];
@@ -45,6 +45,26 @@ struct topic *topic_new(const struct target_host *host, struct str account, stru
     if (ok && t->subscriptions && t->arn.p) return t;
     resource_unref(&t->r);
     return NULL;
+}
+
+static enum err set_policy(struct topic *t, struct str value, struct fault *fault) {
+    void *compiled = NULL;
+    struct fault why;
+    enum err err = value.n ? t->host->policy_new(value, &compiled, &why) : ERR_OK;
+    if (err == ERR_NOMEM) return fault_set(fault, err, NULL);
+    if (err) return fault_set(fault, ERR_INVALID_PARAMETER, "Invalid parameter: Policy: %s", why.message);
+    if (t->compiled_policy) t->host->policy_free(t->compiled_policy);
+    t->compiled_policy = compiled;
+    t->policy = value.n ? arena_str(&t->r.arena, value) : STR_NULL;
+    return !value.n || t->policy.p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
+}
+
+enum err topic_set(struct topic *t, struct str name, struct str value, struct fault *fault) {
+    if (str_eqz(name, "Policy")) return set_policy(t, value, fault);
+    if (!str_eqz(name, "DisplayName"))
+        return fault_set(fault, ERR_INVALID_PARAMETER, "Invalid parameter: AttributeName: %.*s is not known; DisplayName and Policy are", STR_ARG(name));
+    t->display_name = value.n ? arena_str(&t->r.arena, value) : STR_NULL;
+    return !value.n || t->display_name.p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
 }
 
 /* ---- subscriptions --------------------------------------------------------------------------------------------------------------------- */
@@ -184,8 +204,12 @@ static enum err load_topic(void *ctx, struct str key, const json_t *record, stru
     size_t slash = str_find(key, '/', 0);
     struct topic *t = topic_new(service->host, str_of(key.p, slash), str_skip(key, slash + 1), NULL, 0);
     if (!t) return fault_set(fault, ERR_NOMEM, NULL);
-    t->display_name = record_str(record, "DisplayName", &t->r.arena);
-    t->policy = record_str(record, "Policy", &t->r.arena);
+    enum err err = topic_set(t, STR("DisplayName"), record_str(record, "DisplayName", &t->r.arena), fault);
+    if (!err) err = topic_set(t, STR("Policy"), record_str(record, "Policy", &t->r.arena), fault);
+    if (err) {
+        resource_unref(&t->r);
+        return err;
+    }
     return resources_show(&service->topics, &t->r) ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
 }
 

@@ -1,7 +1,7 @@
 """The daemon as an operator meets it: first start, restarts, refusals, signals, mistakes in files."""
-import json, os, signal, socket, stat, unittest
+import concurrent.futures, json, os, signal, socket, stat, time, unittest
 
-from daemon import Busd, eventually
+from daemon import Busd, credentials, eventually
 
 EVENT = '[{"Source":"app","DetailType":"t","Detail":{"n":1}}]'
 
@@ -115,6 +115,40 @@ class Daemon(unittest.TestCase):
         self.assertIn("UnrecognizedClientException", err)
         busd.busctl("delete-account", "--account-id", "123456789012")
         self.assertEqual(len(busd.call("list-accounts")["Accounts"]), 1)
+
+    def test_an_account_goes_with_all_it_has(self):
+        busd = self.busd().start()
+        made = [["create-queue", "--queue-name", "q"], ["create-stream", "--stream-name", "s"], ["create-topic", "--name", "t"],
+                ["create-log-group", "--log-group-name", "l"], ["put-rule", "--name", "r", "--event-pattern", '{"source":["a"]}'],
+                ["put-targets", "--rule", "r", "--targets", "Id=1,Arn=arn:aws:sqs:us-east-1:123456789012:q"]]
+        for _ in range(2):
+            busd.busctl("create-account", "--account-id", "123456789012")
+            key = busd.call("create-access-key", "--account-id", "123456789012")["AccessKey"]
+            busd.write("credentials", credentials(team=(key["AccessKeyId"], key["SecretAccessKey"])))
+            self.assertEqual(busd.call("list-queues", profile="team").get("QueueUrls", []), [])
+            self.assertEqual(busd.call("list-rules", profile="team")["Rules"], [])
+            for arguments in made:
+                busd.busctl(*arguments, profile="team")
+            busd.busctl("delete-account", "--account-id", "123456789012")
+
+    def test_a_long_poll_gets_a_message_at_once_and_does_not_hold_up_the_end(self):
+        busd = self.busd().start()
+        busd.busctl("create-queue", "--queue-name", "q")
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            poll = pool.submit(busd.call, "receive-message", "--queue-url", "q", "--wait-time-seconds", "20", "--delete")
+            start = time.monotonic()
+            while not poll.done():  # the poll may not be waiting yet: then the first one takes it at once
+                busd.busctl("send-message", "--queue-url", "q", "--message-body", "hello")
+                concurrent.futures.wait([poll], timeout=0.2)
+            self.assertEqual(poll.result()["Messages"][0]["Body"], "hello")
+            self.assertLess(time.monotonic() - start, 10)
+            busd.busctl("purge-queue", "--queue-url", "q")
+            poll = pool.submit(busd.call, "receive-message", "--queue-url", "q", "--wait-time-seconds", "20")
+            concurrent.futures.wait([poll], timeout=0.3)
+            start = time.monotonic()
+            self.assertEqual(busd.stop(), 0)
+            self.assertLess(time.monotonic() - start, 8)
+            self.assertEqual(poll.result().get("Messages", []), [])
 
     def test_a_key_with_a_policy_can_only_put(self):
         busd = self.busd().start()
