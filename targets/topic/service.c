@@ -360,22 +360,30 @@ static enum err list_by_topic(void *self, struct call *call) {
     return err;
 }
 
+/* Topics go in order of name, a topic's subscriptions in order of ARN. A token is the last subscription's ARN: its topic is gone through once more
+ * from there, then the topics behind it. */
 static enum err list_subscriptions(void *self, struct call *call) {
     struct topic_service *s = self;
     const struct topic_list_subscriptions *in = call->in;
     struct topic_list_subscriptions_answer *out = call->out;
     struct topic_subscription *items = arena_array(call->arena, PAGE, sizeof *items);
+    struct str account, from = STR_NULL, id;
     struct resource **topics;
     size_t count, n = 0;
-    bool more = false, ignored;
+    bool more = false, ignored, whole = true;
     if (!items) return no_memory(call);
+    if (in->token.p && !topic_arn_parse(in->token, &account, &from, &id))
+        return fault_set(&call->fault, ERR_INVALID_PARAMETER, "Invalid parameter: NextToken");
     enum err err = resources_list(&s->topics, call->account, STR(""), STR_NULL, SIZE_MAX, call->arena, &topics, &count, &ignored, &call->fault);
-    for (size_t i = 0; !err && i < count; i++) { /* in order of topic, then of ARN: which is the order of ARNs up to names that begin alike */
-        if (!more && !fill_subscriptions(call, (struct topic *)(void *)topics[i], in->token, items, &n, &more)) more = true;
+    for (size_t i = 0; !err && i < count; i++) {
+        int order = from.p ? str_cmp(topics[i]->name, from) : 1;
+        if (!more && whole && order >= 0)
+            whole = fill_subscriptions(call, (struct topic *)(void *)topics[i], order ? STR_NULL : in->token, items, &n, &more);
         resource_unref(topics[i]);
     }
+    if (!err && !whole) err = no_memory(call);
     out->subscriptions = (struct list){true, n, items};
-    if (more && n) out->token = items[n - 1].arn;
+    if (more) out->token = items[n - 1].arn;
     return err;
 }
 
