@@ -84,6 +84,7 @@ static enum err read_texts(struct reader *r, const char *name, const json_t *v, 
 
 /* ---- conditions --------------------------------------------------------------------------------------------------------------------- */
 static const char *prepare(enum comparison comparison, struct operand *o) {
+    struct arn arn;
     switch (comparison) {
     case COMPARE_NUMBER_EQ: case COMPARE_NUMBER_LT: case COMPARE_NUMBER_LE: case COMPARE_NUMBER_GT: case COMPARE_NUMBER_GE:
         return number_parse(o->text, &o->number) ? NULL : "a number";
@@ -93,7 +94,8 @@ static const char *prepare(enum comparison comparison, struct operand *o) {
         o->flag = str_eq_nocase(o->text, STR("true"));
         return o->flag || str_eq_nocase(o->text, STR("false")) ? NULL : "true or false";
     case COMPARE_IP: return network_parse(o->text, &o->network) ? NULL : "an address or a network like 10.0.0.0/8";
-    case COMPARE_STRING: case COMPARE_STRING_NOCASE: case COMPARE_LIKE: case COMPARE_ARN: break;
+    case COMPARE_ARN: return str_eqz(o->text, "*") || arn_parse(o->text, &arn) ? NULL : "an ARN of six parts (* and ? may stand in each), or *";
+    case COMPARE_STRING: case COMPARE_STRING_NOCASE: case COMPARE_LIKE: break;
     }
     return NULL;
 }

@@ -6,11 +6,10 @@
 #include "compiled.h"
 
 /* ---- one value against one operand ---------------------------------------------------------------------------------------------------- */
-/* ARNs are compared part by part: a * does not reach over a colon, except within the resource. Only a pattern that is no ARN ("*") takes whatever it
- * spells. */
+/* ARNs are compared part by part: a * does not reach over a colon, except within the resource. The pattern is an ARN or "*". */
 static bool arn_like(struct str pattern, struct str text) {
     struct arn p, t;
-    if (!arn_parse(pattern, &p)) return glob_match(pattern, text, false);
+    if (!arn_parse(pattern, &p)) return str_eqz(pattern, "*");
     if (!arn_parse(text, &t)) return false;
     return glob_match(p.partition, t.partition, false) && glob_match(p.service, t.service, false) && glob_match(p.region, t.region, false) &&
            glob_match(p.account, t.account, false) && glob_match(p.resource, t.resource, false);

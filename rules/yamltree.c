@@ -10,6 +10,7 @@ void problems_init(struct problems *p, struct arena *a) {
     *p = (struct problems){.arena = a, .items = arena_array(a, PROBLEMS_MAX, sizeof *p->items)};
 }
 
+__attribute__((format(printf, 5, 0)))
 static void add_problem(struct problems *p, int line, int column, struct str path, const char *format, va_list ap) {
     p->total++;
     if (!p->items || p->count == PROBLEMS_MAX) return;
