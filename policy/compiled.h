@@ -62,6 +62,11 @@ struct policy {
 
 /* * (any run of characters) and ? (one character). Linear in practice: only the last * is tried again. */
 bool glob_match(struct str pattern, struct str text, bool ignore_case);
+/* A decimal number, RFC 8259's or with a leading +; no blanks, no hexadecimals, no words. False past a double's range. */
+bool number_parse(struct str text, double *number);
+/* A date of W3C's note on ISO 8601 (2026, 2026-05, 2026-05-01, 2026-05-01T10:30Z, ...:15Z, ...:15.5+02:00), or whole seconds since 1970 (five
+ * digits and more). */
+bool date_parse(struct str text, int64_t *ms);
 /* "10.0.0.0/8", "::1"; no mask: one address. */
 bool network_parse(struct str text, struct network *network);
 bool network_holds(const struct network *network, struct str address);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "arn.h"
-#include "clock.h"
 #include "compiled.h"
 
 enum { STATEMENTS_MAX = 1000, VALUES_MAX = 10000 };
@@ -33,6 +32,22 @@ struct reader {
     char path[160];
 };
 
+/* A name was cut in the middle of a character: those bytes go. */
+static void whole_characters(char *text) {
+    struct str s = str_from(text);
+    size_t kept = 0;
+    for (size_t at = 0; at < s.n;) {
+        size_t n = 1;
+        while (at + n < s.n && ((unsigned char)text[at + n] & 0xC0) == 0x80) n++;
+        if (str_is_utf8(str_of(text + at, n))) {
+            memmove(text + kept, text + at, n);
+            kept += n;
+        }
+        at += n;
+    }
+    text[kept] = 0;
+}
+
 static enum err bad(struct reader *r, const char *member, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static enum err bad(struct reader *r, const char *member, const char *format, ...) {
     char what[1024], where[192];
@@ -40,7 +55,9 @@ static enum err bad(struct reader *r, const char *member, const char *format, ..
     va_start(ap, format);
     vsnprintf(what, sizeof what, format, ap);
     va_end(ap);
+    whole_characters(what);
     snprintf(where, sizeof where, "%s%s%s", r->path, r->path[0] && member[0] && member[0] != '[' ? "." : "", member);
+    whole_characters(where);
     return fault_at(r->fault, ERR_VALIDATION, where, 0, 0, "Policy is not valid: %s%s%s.", where, where[0] ? ": " : "", what);
 }
 
@@ -66,32 +83,19 @@ static enum err read_texts(struct reader *r, const char *name, const json_t *v, 
 }
 
 /* ---- conditions --------------------------------------------------------------------------------------------------------------------- */
-static bool to_number(struct str s, double *number) {
-    char text[64], *end;
-    if (!s.n || !str_copyz(text, sizeof text, s)) return false;
-    *number = strtod(text, &end);
-    return !*end && *number - *number == 0; /* finite */
-}
-
-static bool to_date(struct str s, int64_t *ms) {
-    int64_t seconds;
-    if (clock_parse_iso(s, ms)) return true;
-    if (!str_to_i64(s, &seconds) || seconds > INT64_MAX / 1000 || seconds < INT64_MIN / 1000) return false;
-    *ms = seconds * 1000;
-    return true;
-}
-
 static const char *prepare(enum comparison comparison, struct operand *o) {
+    struct arn arn;
     switch (comparison) {
     case COMPARE_NUMBER_EQ: case COMPARE_NUMBER_LT: case COMPARE_NUMBER_LE: case COMPARE_NUMBER_GT: case COMPARE_NUMBER_GE:
-        return to_number(o->text, &o->number) ? NULL : "a number";
+        return number_parse(o->text, &o->number) ? NULL : "a number";
     case COMPARE_DATE_EQ: case COMPARE_DATE_LT: case COMPARE_DATE_LE: case COMPARE_DATE_GT: case COMPARE_DATE_GE:
-        return to_date(o->text, &o->date_ms) ? NULL : "a date like 2026-05-01T00:00:00Z, or seconds since 1970";
+        return date_parse(o->text, &o->date_ms) ? NULL : "a date like 2026-05-01T00:00:00Z, or seconds since 1970";
     case COMPARE_BOOL: case COMPARE_NULL:
         o->flag = str_eq_nocase(o->text, STR("true"));
         return o->flag || str_eq_nocase(o->text, STR("false")) ? NULL : "true or false";
     case COMPARE_IP: return network_parse(o->text, &o->network) ? NULL : "an address or a network like 10.0.0.0/8";
-    case COMPARE_STRING: case COMPARE_STRING_NOCASE: case COMPARE_LIKE: case COMPARE_ARN: break;
+    case COMPARE_ARN: return str_eqz(o->text, "*") || arn_parse(o->text, &arn) ? NULL : "an ARN of six parts (* and ? may stand in each), or *";
+    case COMPARE_STRING: case COMPARE_STRING_NOCASE: case COMPARE_LIKE: break;
     }
     return NULL;
 }
@@ -350,11 +354,14 @@ void policy_free(struct policy *p) {
  * can mean only this bus: its part up to the resource is literal. */
 static bool resource_is_of_bus(struct str resource, const struct arn *bus) {
     struct arn arn;
-    if (!arn_parse(resource, &arn) || !str_eq(arn.service, bus->service) || !str_eq(arn.account, bus->account)) return false;
+    if (!arn_parse(resource, &arn) || !str_eq(arn.partition, bus->partition) || !str_eq(arn.service, bus->service) ||
+        !str_eq(arn.region, bus->region) || !str_eq(arn.account, bus->account))
+        return false;
     if (str_eq(arn.resource, bus->resource)) return true;
     struct str path = arn_name(&arn, "rule"), name = arn_name(bus, "event-bus");
     if (!path.p) return false;
-    return str_eqz(name, "default") || (str_starts(path, name) && path.n > name.n && path.p[name.n] == '/');
+    if (str_eqz(name, "default")) return str_find(path, '/', 0) == path.n;
+    return str_starts(path, name) && path.n > name.n && path.p[name.n] == '/';
 }
 
 enum err policy_names_bus(struct str json, struct str bus_arn, struct fault *fault) {

@@ -1,26 +1,23 @@
 #include "evaluate.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "arn.h"
-#include "clock.h"
 #include "compiled.h"
 
 /* ---- one value against one operand ---------------------------------------------------------------------------------------------------- */
-/* ARNs are compared part by part: a * does not reach over a colon, except within the resource. */
+/* ARNs are compared part by part: a * does not reach over a colon, except within the resource. The pattern is an ARN or "*". */
 static bool arn_like(struct str pattern, struct str text) {
     struct arn p, t;
-    if (!arn_parse(pattern, &p) || !arn_parse(text, &t)) return glob_match(pattern, text, false);
+    if (!arn_parse(pattern, &p)) return str_eqz(pattern, "*");
+    if (!arn_parse(text, &t)) return false;
     return glob_match(p.partition, t.partition, false) && glob_match(p.service, t.service, false) && glob_match(p.region, t.region, false) &&
            glob_match(p.account, t.account, false) && glob_match(p.resource, t.resource, false);
 }
 
 static bool compare_number(enum comparison c, struct str text, double limit) {
-    char z[64], *end;
-    if (!text.n || !str_copyz(z, sizeof z, text)) return false;
-    double v = strtod(z, &end);
-    if (*end) return false;
+    double v;
+    if (!number_parse(text, &v)) return false;
     switch (c) {
     case COMPARE_NUMBER_LT: return v < limit;
     case COMPARE_NUMBER_LE: return v <= limit;
@@ -32,9 +29,7 @@ static bool compare_number(enum comparison c, struct str text, double limit) {
 
 static bool compare_date(enum comparison c, struct str text, int64_t limit) {
     int64_t v;
-    if (!clock_parse_iso(text, &v)) {
-        if (!str_to_i64(text, &v) || __builtin_mul_overflow(v, 1000, &v)) return false;
-    }
+    if (!date_parse(text, &v)) return false;
     switch (c) {
     case COMPARE_DATE_LT: return v < limit;
     case COMPARE_DATE_LE: return v <= limit;
@@ -134,7 +129,7 @@ enum policy_verdict policy_eval(const struct policy *p, const struct policy_requ
     return eval(p, request, &which);
 }
 
-static bool refused(struct policy_reason *why, int code, const struct policy *p, size_t which) {
+static bool refused(struct policy_reason *why, enum policy_reason_code code, const struct policy *p, size_t which) {
     why->code = code;
     why->statement[0] = 0;
     if (p && p->statements[which].sid.p) snprintf(why->statement, sizeof why->statement, "%.*s", STR_ARG(p->statements[which].sid));

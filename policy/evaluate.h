@@ -25,7 +25,9 @@ enum policy_verdict policy_eval(const struct policy *p, const struct policy_requ
 
 /* Why a request was refused, for the AccessDenied message. */
 struct policy_reason {
-    enum { REASON_NONE, REASON_IDENTITY_DENY, REASON_IDENTITY_SILENT, REASON_RESOURCE_DENY, REASON_RESOURCE_SILENT, REASON_NO_RESOURCE_POLICY } code;
+    enum policy_reason_code {
+        REASON_NONE, REASON_IDENTITY_DENY, REASON_IDENTITY_SILENT, REASON_RESOURCE_DENY, REASON_RESOURCE_SILENT, REASON_NO_RESOURCE_POLICY
+    } code;
     char statement[80]; /* Sid or number of the statement that denies */
 };
 /* The whole decision for a caller: an explicit Deny anywhere refuses; a key with an identity policy needs an Allow in it; a resource of another

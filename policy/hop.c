@@ -3,10 +3,11 @@
 void hop_init(struct hop_path *path) { path->count = 0; }
 
 enum hop_verdict hop_check(const struct hop_path *path, struct str bus, int limit) {
-    if (limit > 1)
-        for (int i = 0; i < path->count; i++)
-            if (str_eq(path->bus[i], bus)) return HOP_LOOP;
-    return path->count - 1 >= limit || path->count > HOP_LIMIT_MAX ? HOP_LIMITED : HOP_OK;
+    bool limited = path->count - 1 >= limit || path->count > HOP_LIMIT_MAX;
+    if (limited && limit <= 1) return HOP_LIMITED;
+    for (int i = 0; i < path->count; i++)
+        if (str_eq(path->bus[i], bus)) return HOP_LOOP;
+    return limited ? HOP_LIMITED : HOP_OK;
 }
 
 enum err hop_enter(struct hop_path *path, struct str bus) {
@@ -26,11 +27,12 @@ const char *hop_code(enum hop_verdict verdict) {
 
 void hop_message(struct buf *out, enum hop_verdict verdict, const struct hop_path *path, struct str event_id) {
     buf_addf(out, "Event ingestion rejected for event %.*s because ", STR_ARG(event_id));
-    if (verdict == HOP_LIMITED) {
+    if (verdict == HOP_LIMITED && path->count == 2) {
         buf_addz(out, "an event can be sent to an event bus target only once. This event was previously delivered to an event bus target.");
         return;
     }
-    buf_addz(out, "it would enter an event bus for the second time. It has been in:");
+    if (verdict == HOP_LIMITED) buf_addf(out, "an event may cross event buses %d times here. It has been in:", path->count - 1);
+    else buf_addz(out, "it would enter an event bus for the second time. It has been in:");
     for (int i = 0; i < path->count; i++) buf_addf(out, "%s %.*s", i ? "," : "", STR_ARG(path->bus[i]));
     buf_addc(out, '.');
 }

@@ -18,13 +18,15 @@ enum hop_verdict { HOP_OK, HOP_LIMITED, HOP_LOOP };
 
 void hop_init(struct hop_path *path);
 /* May the event go on to `bus`? With a limit of 1 (the service's rule) a second crossing is HOP_LIMITED wherever it leads, also back; with a
- * higher limit a bus that was visited is HOP_LOOP, whether or not the limit is reached as well. limit: 0 to HOP_LIMIT_MAX. */
+ * higher limit a bus that was visited is HOP_LOOP, whether or not the limit is reached as well. A bus that sends to itself is HOP_LOOP from limit 1
+ * on. limit: 0 to HOP_LIMIT_MAX. */
 enum hop_verdict hop_check(const struct hop_path *path, struct str bus, int limit);
 /* Adds the bus. ERR_LIMIT when the path is full, which hop_check prevents. */
 enum err hop_enter(struct hop_path *path, struct str bus) MUST_USE;
 /* "THIRD_ACCOUNT_HOP_DETECTED", "LOOP_DETECTED"; "" for HOP_OK. */
 const char *hop_code(enum hop_verdict verdict);
-/* The ERROR_MESSAGE of the dead letter: AWS's sentence for HOP_LIMITED; for HOP_LOOP one that names the path. */
+/* Appends the ERROR_MESSAGE of the dead letter: AWS's sentence for HOP_LIMITED after one crossing, which is the service's limit; else one that names the
+ * path. */
 void hop_message(struct buf *out, enum hop_verdict verdict, const struct hop_path *path, struct str event_id);
 
 #endif

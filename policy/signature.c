@@ -5,6 +5,8 @@
 #include "clock.h"
 #include "map.h"
 
+enum { SWEEP_FULL_MS = 1000 }; /* a full guard looks no more often for sessions to forget: a look goes through all of them */
+
 struct session {
     uint64_t highest;
     uint64_t seen[SIGNATURE_WINDOW / 64]; /* bit c % SIGNATURE_WINDOW: counter c came, for c in (highest - WINDOW, highest] */
@@ -60,7 +62,8 @@ static enum err session_get(struct replay_guard *g, struct str key_id, const uin
     struct session *s = key.failed ? NULL : map_get(&g->sessions, buf_str(&key));
     enum err err = key.failed ? fault_set(fault, ERR_NOMEM, NULL) : ERR_OK;
     if (!s && !err) {
-        if (g->sessions.count >= g->max || now_ms - g->swept_ms > window_ms || now_ms < g->swept_ms) sweep(g, now_ms, window_ms);
+        int64_t rest_ms = g->sessions.count >= g->max ? SWEEP_FULL_MS : window_ms;
+        if (now_ms - g->swept_ms > rest_ms || now_ms < g->swept_ms) sweep(g, now_ms, window_ms);
         if (g->sessions.count >= g->max)
             err = fault_set(fault, ERR_THROTTLING, "%zu client sessions are remembered already; try again later.", g->max);
         else if (!(s = calloc(1, sizeof *s)) || !map_put(&g->sessions, buf_str(&key), s, NULL)) {
@@ -80,7 +83,10 @@ static uint64_t bit(uint64_t counter) { return (uint64_t)1 << (counter % 64); }
 static void advance(struct session *s, uint64_t counter) {
     if (counter - s->highest >= SIGNATURE_WINDOW) memset(s->seen, 0, sizeof s->seen);
     else
-        for (uint64_t c = s->highest + 1; c <= counter; c++) *word(s, c) &= ~bit(c);
+        for (uint64_t c = s->highest; c != counter;) { /* counted up to, never past: the last counter there is has none behind it */
+            c++;
+            *word(s, c) &= ~bit(c);
+        }
     s->highest = counter;
 }
 

@@ -132,6 +132,23 @@ const struct node *path_first(const struct path *p, const struct node *root) {
     return found;
 }
 
+/* The array stands in no text: it gets one of its own. */
+static bool write_raw(struct node *array, struct arena *a) {
+    size_t n = 2 + (array->count ? array->count - 1 : 0);
+    for (const struct node *c = array->child; c; c = c->next) n += c->raw.n;
+    char *text = arena_alloc(a, n), *at = text;
+    if (!text) return false;
+    *at++ = '[';
+    for (const struct node *c = array->child; c; c = c->next) {
+        memcpy(at, c->raw.p, c->raw.n);
+        at += c->raw.n;
+        if (c->next) *at++ = ',';
+    }
+    *at = ']';
+    array->raw = str_of(text, n);
+    return true;
+}
+
 const struct node *path_eval(const struct path *p, const struct node *root, struct arena *a) {
     if (!p->many) return path_first(p, root);
     struct gathering g = {.arena = a, .array = ARENA_NEW(a, struct node)};
@@ -139,5 +156,5 @@ const struct node *path_eval(const struct path *p, const struct node *root, stru
     g.array->kind = NODE_ARRAY;
     g.last = &g.array->child;
     walk(p, 0, root, gather, &g);
-    return g.failed ? NULL : g.array;
+    return g.failed || !write_raw(g.array, a) ? NULL : g.array;
 }

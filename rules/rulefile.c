@@ -5,7 +5,8 @@
 #include "arn.h"
 #include "json.h"
 #include "nearest.h"
-#include "pattern.h"
+#include "path.h"
+#include "pattern_flaw.h"
 #include "schedule.h"
 #include "transform.h"
 
@@ -74,6 +75,13 @@ static struct str text_of(struct loader *l, const struct ynode *n) {
     if (n->kind == YNODE_STRING || n->kind == YNODE_NUMBER || n->kind == YNODE_BOOL) return n->text;
     problem_at(l->problems, n, "text is expected here");
     return STR_NULL;
+}
+
+/* One of two words. */
+static struct str choice_of(struct loader *l, const struct ynode *n, const char *one, const char *other) {
+    struct str text = text_of(l, n);
+    if (text.p && !str_eqz(text, one) && !str_eqz(text, other)) problem_at(l->problems, n, "%s or %s is expected here", one, other);
+    return text;
 }
 
 static bool number_of(struct loader *l, const struct ynode *n, int64_t least, int64_t most, int64_t *value) {
@@ -221,7 +229,7 @@ static void attribute_number(struct loader *l, struct request *r, const char *ke
 }
 
 static void attribute_flag(struct loader *l, struct request *r, const char *key, const struct ynode *n) {
-    bool v;
+    bool v = false;
     if (flag_of(l, n, &v)) json_key_str(&r->j, key, v ? STR("true") : STR("false"));
 }
 
@@ -236,8 +244,17 @@ static void attribute_redrive(struct loader *l, struct request *r, const struct 
     member(r, "RedrivePolicy", arena_printf(l->arena, "{\"deadLetterTargetArn\":\"%.*s\",\"maxReceiveCount\":%lld}", STR_ARG(arn), (long long)receives));
 }
 
+static void check_fifo(struct loader *l, const struct ynode *n) {
+    const struct ynode *fifo = get(n, "fifo"), *deduplication = get(n, "content-based-deduplication");
+    bool named = str_ends(n->key, STR(".fifo")), is = fifo && fifo->kind == YNODE_BOOL && (fifo->text.p[0] == 't' || fifo->text.p[0] == 'T');
+    if (is && !named) problem_at(l->problems, fifo, "the name of a FIFO queue ends in .fifo");
+    if (!is && named) problem_at(l->problems, fifo ? fifo : n, "a queue whose name ends in .fifo needs fifo: true");
+    if (!is && deduplication) problem_at(l->problems, deduplication, "only a FIFO queue looks for equal bodies");
+}
+
 static void load_queue(struct loader *l, const struct ynode *n) {
     if (!check_map(l, n, "queue")) return;
+    check_fifo(l, n);
     struct request r;
     begin(&r);
     member(&r, "QueueName", n->key);
@@ -294,7 +311,7 @@ static void load_function(struct loader *l, const struct ynode *n) {
     begin(&r);
     member(&r, "FunctionName", n->key);
     write_command(l, &r, command);
-    member(&r, "Mode", text_of(l, get(n, "mode")));
+    member(&r, "Mode", choice_of(l, get(n, "mode"), "process", "worker"));
     member(&r, "Description", text_of(l, get(n, "description")));
     struct str directory = text_of(l, get(n, "directory"));
     if (directory.p) member(&r, "WorkingDirectory", file_path(l, directory, false));
@@ -355,7 +372,7 @@ static void load_subscription(struct loader *l, const struct ynode *n, struct st
     json_key(&r.j, STR("Attributes"));
     json_object_begin(&r.j);
     if (get(n, "filter-policy")) member(&r, "FilterPolicy", json_of(l, get(n, "filter-policy")));
-    member(&r, "FilterPolicyScope", text_of(l, get(n, "filter-policy-scope")));
+    member(&r, "FilterPolicyScope", choice_of(l, get(n, "filter-policy-scope"), "MessageAttributes", "MessageBody"));
     if (flag_of(l, get(n, "raw"), &raw)) member(&r, "RawMessageDelivery", raw ? STR("true") : STR("false"));
     struct str dead_letter = queue_arn(l, get(n, "dead-letter"));
     if (dead_letter.p) member(&r, "RedrivePolicy", arena_printf(l->arena, "{\"deadLetterTargetArn\":\"%.*s\"}", STR_ARG(dead_letter)));
@@ -496,7 +513,30 @@ static struct str target_arn(struct loader *l, const struct ynode *n) {
     return count == 1 ? arn : STR_NULL;
 }
 
-/* Fills spec for the check, and writes the members. */
+static bool path_is_good(struct loader *l, const struct ynode *n, struct str text) {
+    struct path *path = NULL;
+    struct fault fault;
+    bool good = !path_parse(text, &path, &fault);
+    if (!good) problem_at(l->problems, n, "%s", fault.message);
+    path_free(path);
+    return good;
+}
+
+/* Could a template with nothing in it have this name? Then the name is good. */
+static bool name_is_good(struct loader *l, const struct ynode *n, const struct transform_spec *spec, const struct transform_path *pair) {
+    struct transform_spec alone = {.target_id = spec->target_id, .template = STR("\"\""), .paths = pair, .path_count = 1};
+    struct ynode at = *n;
+    struct transform *t = NULL;
+    struct fault fault;
+    at.line = n->key_line;
+    at.column = n->key_column;
+    bool good = !transform_new(&alone, &t, &fault);
+    if (!good) problem_at(l->problems, &at, "%s", fault.message);
+    transform_free(t);
+    return good;
+}
+
+/* Fills spec for the check, and writes the members. What was told of a path or a name is not told again: spec has $ there, or nothing. */
 static void write_transformer(struct loader *l, struct json *j, const struct ynode *n, struct transform_spec *spec) {
     if (!n || !check_map(l, n, "transformer")) return;
     spec->template = text_of(l, get(n, "template"));
@@ -510,10 +550,11 @@ static void write_transformer(struct loader *l, struct json *j, const struct yno
         json_object_begin(j);
         for (const struct ynode *c = named(l, paths); list && c; c = c->next) {
             struct str path = text_of(l, c);
-            if (!path.p) continue;
-            list[spec->path_count++] = (struct transform_path){c->key, path};
+            if (!path.p) path = STR("$");
             json_key(j, c->key);
             json_str(j, path);
+            struct transform_path pair = {c->key, path_is_good(l, c, path) ? path : STR("$")};
+            if (name_is_good(l, c, spec, &pair)) list[spec->path_count++] = pair;
         }
         json_object_end(j);
     }
@@ -528,12 +569,15 @@ static void write_input(struct loader *l, struct json *j, const struct ynode *n)
         spec.input = json_of(l, get(n, "input"));
         json_key_str(j, "Input", spec.input);
     }
-    spec.input_path = text_of(l, get(n, "input-path"));
+    const struct ynode *input_path = get(n, "input-path"), *transformer = get(n, "input-transformer"), *template = get(transformer, "template");
+    spec.input_path = text_of(l, input_path);
     if (spec.input_path.p) json_key_str(j, "InputPath", spec.input_path);
-    write_transformer(l, j, get(n, "input-transformer"), &spec);
+    if (spec.input_path.p && !path_is_good(l, input_path, spec.input_path)) spec.input_path = STR("$");
+    write_transformer(l, j, transformer, &spec);
     struct transform *t = NULL;
     struct fault fault;
-    if (transform_new(&spec, &t, &fault)) problem_at(l->problems, n, "%s", fault.message);
+    bool alone = !spec.input.p && !spec.input_path.p && template;
+    if (transform_new(&spec, &t, &fault)) problem_at(l->problems, alone ? template : n, "%s", fault.message);
     transform_free(t);
 }
 
@@ -567,46 +611,45 @@ static void write_target(struct loader *l, struct json *j, const struct ynode *n
     struct str role = text_of(l, get(n, "role-arn"));
     if (role.p) json_key_str(j, "RoleArn", role);
     write_input(l, j, n);
-    write_parameter(j, "KinesisParameters", "PartitionKeyPath", text_of(l, get(n, "partition-key-path")));
-    write_parameter(j, "SqsParameters", "MessageGroupId", text_of(l, get(n, "message-group-id")));
+    const struct ynode *key_path = get(n, "partition-key-path"), *group = get(n, "message-group-id");
+    struct str key = text_of(l, key_path), group_id = text_of(l, group);
+    if (key.p) path_is_good(l, key_path, key);
+    if (str_starts(group_id, STR("$"))) path_is_good(l, group, group_id);
+    write_parameter(j, "KinesisParameters", "PartitionKeyPath", key);
+    write_parameter(j, "SqsParameters", "MessageGroupId", group_id);
     write_parameter(j, "DeadLetterConfig", "Arn", queue_arn(l, get(n, "dead-letter")));
     write_retry(l, j, get(n, "retry"));
     json_object_end(j);
 }
 
-/* A flaw in a pattern is shown at the part of the file it came from: the pattern's line, and the sentence says the rest. */
 static struct str pattern_text(struct loader *l, const struct ynode *n) {
     if (n->kind != YNODE_MAP) {
         problem_at(l->problems, n, "an event pattern is a mapping, like {source: [aws.ec2]}");
         return STR_NULL;
     }
-    struct str text = json_of(l, n);
-    struct pattern *p = NULL;
-    struct fault fault;
-    if (text.p && pattern_parse(text, &p, &fault)) problem_at(l->problems, n, "%s", fault.message);
-    pattern_free(p);
-    return text;
+    if (pattern_flaws(n, l->problems)) l->no_memory = true;
+    return json_of(l, n);
 }
 
-static void check_schedule(struct loader *l, const struct ynode *n) {
+static struct str schedule_text(struct loader *l, const struct ynode *n) {
+    struct str text = text_of(l, n);
     struct schedule *s = NULL;
-    if (schedule_parse(n->text, &s, NULL)) problem_at(l->problems, n, "'%.*s' is no schedule; rate(5 minutes) and cron(0 12 * * ? *) are", STR_ARG(n->text));
+    if (text.p && schedule_parse(text, &s, NULL)) problem_at(l->problems, n, "'%.*s' is no schedule; rate(5 minutes) and cron(0 12 * * ? *) are", STR_ARG(text));
     schedule_free(s);
+    return text;
 }
 
 static void load_rule(struct loader *l, const struct ynode *n, struct str bus) {
     if (!check_map(l, n, "rule")) return;
-    const struct ynode *pattern = get(n, "pattern"), *schedule = get(n, "schedule"), *state = get(n, "state");
+    const struct ynode *pattern = get(n, "pattern"), *schedule = get(n, "schedule");
     if (!pattern && !schedule) problem_at(l->problems, n, "a rule has a pattern, a schedule, or both");
-    if (schedule) check_schedule(l, schedule);
-    if (state && !str_eqz(state->text, "ENABLED") && !str_eqz(state->text, "DISABLED")) problem_at(l->problems, state, "ENABLED or DISABLED is expected here");
     struct request r;
     begin(&r);
     member(&r, "Name", n->key);
     member(&r, "EventBusName", bus);
     if (pattern) member(&r, "EventPattern", pattern_text(l, pattern));
-    member(&r, "ScheduleExpression", text_of(l, schedule));
-    member(&r, "State", text_of(l, state));
+    member(&r, "ScheduleExpression", schedule_text(l, schedule));
+    member(&r, "State", choice_of(l, get(n, "state"), "ENABLED", "DISABLED"));
     member(&r, "Description", text_of(l, get(n, "description")));
     struct str what = arena_printf(l->arena, "rule %.*s on event bus %.*s of account %.*s", STR_ARG(n->key), STR_ARG(bus), STR_ARG(l->account));
     declare(l, &r, "events.PutRule", NULL, n, what);
@@ -669,6 +712,7 @@ enum err rulefile_read(struct str text, struct str dir, struct str region, struc
     enum err err = yaml_read(text, a, &root, &out->problems);
     if (!err && root) load_file(&l, root);
     if (err || l.no_memory || !out->problems.items) return fault_set(fault, ERR_NOMEM, "the rule file takes too much memory");
+    problems_sort(&out->problems);
     out->items = l.items;
     out->count = l.count;
     return ERR_OK;

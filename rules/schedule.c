@@ -65,9 +65,11 @@ static bool read_item(struct str text, const struct field *f, void (*set)(struct
         /* all of them */
     } else if (dash < range.n) {
         if (!read_value(str_of(range.p, dash), f, &from) || !read_value(str_skip(range, dash + 1), f, &to)) return false;
-        if (from > to) { /* FRI-MON goes round the end */
-            for (int v = from; v <= f->most; v += (int)step) set(s, v);
-            from = f->least;
+        if (from > to) { /* FRI-MON goes round the end, in step; years do not */
+            int v = from, span = f->most - f->least + 1;
+            if (f->most == YEAR_LAST) return false;
+            for (; v <= f->most; v += (int)step) set(s, v);
+            from = v - span;
         }
     } else {
         if (!read_value(range, f, &from)) return false;

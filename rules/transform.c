@@ -119,9 +119,10 @@ static enum err cut_template(struct transform *t, struct str text, struct str ta
     return err ? err : add_piece(t, (struct piece){.text = str_skip(text, from)}, fault);
 }
 
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 static struct str trim(struct str s) {
-    while (s.n && strchr(" \t\r\n", s.p[0])) s = str_skip(s, 1);
-    while (s.n && strchr(" \t\r\n", s.p[s.n - 1])) s.n--;
+    while (s.n && is_blank(s.p[0])) s = str_skip(s, 1);
+    while (s.n && is_blank(s.p[s.n - 1])) s.n--;
     return s;
 }
 

@@ -1,7 +1,9 @@
 #include "yamltree.h"
 
+#include <stdlib.h>
 #include <yaml.h>
 
+#include "doc.h"
 #include "json.h"
 #include "map.h"
 
@@ -10,6 +12,7 @@ void problems_init(struct problems *p, struct arena *a) {
     *p = (struct problems){.arena = a, .items = arena_array(a, PROBLEMS_MAX, sizeof *p->items)};
 }
 
+__attribute__((format(printf, 5, 0)))
 static void add_problem(struct problems *p, int line, int column, struct str path, const char *format, va_list ap) {
     p->total++;
     if (!p->items || p->count == PROBLEMS_MAX) return;
@@ -32,6 +35,17 @@ void problem_at(struct problems *p, const struct ynode *n, const char *format, .
     va_start(ap, format);
     add_problem(p, n->line, n->column, ynode_path(n, p->arena), format, ap);
     va_end(ap);
+}
+
+static int compare_places(const void *one, const void *other) {
+    const struct problem *a = one, *b = other;
+    if (a->line != b->line) return a->line < b->line ? -1 : 1;
+    if (a->column != b->column) return a->column < b->column ? -1 : 1;
+    return str_cmp(a->message, b->message);
+}
+
+void problems_sort(struct problems *p) {
+    if (p->count) qsort(p->items, p->count, sizeof *p->items, compare_places);
 }
 
 /* ---- scalars ------------------------------------------------------------------------------------------------------------------------------- */
@@ -102,6 +116,7 @@ static enum ynode_kind plain_kind(struct str s, struct problems *p, const struct
 /* ---- the tree -------------------------------------------------------------------------------------------------------------------------------- */
 struct builder {
     yaml_parser_t parser;
+    struct str text;
     struct arena *arena;
     struct problems *problems;
     bool no_memory, broken; /* broken: no YAML from here on */
@@ -111,9 +126,15 @@ static bool next(struct builder *b, yaml_event_t *e) {
     if (yaml_parser_parse(&b->parser, e)) return true;
     memset(e, 0, sizeof *e);
     const yaml_parser_t *p = &b->parser;
+    int line = (int)p->problem_mark.line + 1, column = (int)p->problem_mark.column + 1;
     b->broken = true;
     if (p->error == YAML_MEMORY_ERROR) b->no_memory = true;
-    problem_add(b->problems, (int)p->problem_mark.line + 1, (int)p->problem_mark.column + 1, STR(""), "this is not YAML: %s%s%s",
+    if (p->error == YAML_READER_ERROR && p->problem_offset <= b->text.n) /* it tells the byte only */
+        doc_position(b->text, b->text.p + p->problem_offset, &line, &column);
+    int last, end;
+    doc_position(b->text, b->text.p + b->text.n, &last, &end);
+    if (line > last) line = last, column = end; /* at the end it counts a line that is not there */
+    problem_add(b->problems, line, column, STR(""), "this is not YAML: %s%s%s",
                 p->problem ? p->problem : "unreadable", p->context ? ", " : "", p->context ? p->context : "");
     return false;
 }
@@ -243,10 +264,10 @@ static void read_stream(struct builder *b, struct ynode **root) {
 }
 
 enum err yaml_read(struct str text, struct arena *a, struct ynode **root, struct problems *p) {
-    struct builder b = {.arena = a, .problems = p};
+    struct builder b = {.arena = a, .problems = p, .text = text.p ? text : STR("")};
     *root = NULL;
     if (!yaml_parser_initialize(&b.parser)) return ERR_NOMEM;
-    yaml_parser_set_input_string(&b.parser, (const unsigned char *)(text.p ? text.p : ""), text.n);
+    yaml_parser_set_input_string(&b.parser, (const unsigned char *)b.text.p, b.text.n);
     yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
     read_stream(&b, root);
     yaml_parser_delete(&b.parser);

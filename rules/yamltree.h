@@ -42,6 +42,9 @@ void problem_add(struct problems *p, int line, int column, struct str path, cons
 /* At a node, with its path. */
 void problem_at(struct problems *p, const struct ynode *n, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Puts them in the order of the file. */
+void problems_sort(struct problems *p);
+
 /* *root is NULL for an empty file, or when the text is no YAML (then p tells). ERR_NOMEM only. */
 enum err yaml_read(struct str text, struct arena *a, struct ynode **root, struct problems *p) MUST_USE;
 const struct ynode *ynode_get(const struct ynode *map, struct str key);
