@@ -99,8 +99,10 @@ $(OUT)/libbus.so: $(call libs,$(ON_libbus)) bus/libbus/libbus.map
 	$(Q)$(CC) -shared $(filter-out -pie,$(LDFLAGS_ALL)) -Wl,-soname,libbus.so.1 -Wl,--version-script=bus/libbus/libbus.map -o $@ \
 	  -Wl,--whole-archive $(call lib,libbus) -Wl,--no-whole-archive $(call lib,base) $(call sys,$(ON_libbus))
 	$(Q)ln -sf libbus.so $(OUT)/libbus.so.1
+# The same as one object: what stands below the library keeps its names to itself.
 $(OUT)/libbus.a: $(call libs,$(ON_libbus))
-	$(Q)rm -f $@ && $(AR) rcs $@ $(OBJ_libbus) $(OBJ_base)
+	$(Q)$(LD) -r -o $(OUT)/libbus.o --whole-archive $(call lib,libbus) --no-whole-archive $(call lib,base)
+	$(Q)objcopy --wildcard --keep-global-symbol='bus_*' $(OUT)/libbus.o && rm -f $@ && $(AR) rcs $@ $(OUT)/libbus.o
 
 # Programs that use libbus as anybody would: its header alone, and the shared library.
 CLIENTS := $(OUT)/producer $(OUT)/crash_producer $(OUT)/bus_bench
@@ -154,7 +156,7 @@ TOOLS := $(OUT)/smtp_sink $(OUT)/producer
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 
 # Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
-PACKAGES := gcc g++ libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev libssl-dev libcmocka-dev jq python3 openssl
+PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev libssl-dev libcmocka-dev jq python3 openssl
 deps:
 	$(Q)missing=$$(for p in $(PACKAGES); do dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
