@@ -82,7 +82,7 @@ static void on_received(void *arg) {
 
 static enum err set_tls(struct link *l, const struct link_options *o, struct fault *fault) {
     if (!o->tls_ca_file && !o->tls_insecure)
-        return fault_set(fault, ERR_USAGE, "%s: tls+tcp needs tls_ca_file, the certificate(s) that may have signed the daemon's", o->url);
+        return fault_set(fault, ERR_USAGE, "%s: tls+tcp needs a CA file (tls_ca_file, $AWS_CA_BUNDLE): the certificate(s) that may have signed the daemon's", o->url);
     nng_tls_config *config = NULL;
     const char *what = "TLS is not available";
     int rv = nng_tls_config_alloc(&config, NNG_TLS_MODE_CLIENT);

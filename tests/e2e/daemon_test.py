@@ -1,5 +1,5 @@
 """The daemon as an operator meets it: first start, restarts, refusals, signals, mistakes in files."""
-import concurrent.futures, json, os, signal, socket, stat, time, unittest
+import concurrent.futures, json, os, signal, socket, stat, subprocess, time, unittest
 
 from daemon import Busd, credentials, eventually
 
@@ -81,6 +81,18 @@ class Daemon(unittest.TestCase):
         for url in busd.listens:
             self.assertRegex(url, r"^tcp://127\.0\.0\.1:[1-9]\d+$")
             busd.busctl("put-events", "--entries", EVENT, endpoint=url)
+
+    def test_tls_with_a_certificate_that_is_trusted_and_one_that_is_not(self):
+        busd = self.busd()
+        for name in ("good", "other"):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout",
+                            busd.path(name + ".key"), "-out", busd.path(name + ".pem")], check=True, capture_output=True)
+        busd.flags = ["--listen", "tls+tcp://127.0.0.1:0", "--tls-cert", busd.path("good.pem"), "--tls-key", busd.path("good.key")]
+        busd.start()
+        endpoint = busd.endpoint.replace("127.0.0.1", "localhost")
+        busd.busctl("--ca-bundle", busd.path("good.pem"), "put-events", "--entries", EVENT, endpoint=endpoint)
+        busd.busctl("--ca-bundle", busd.path("other.pem"), "put-events", "--entries", EVENT, endpoint=endpoint, status=4)
+        busd.busctl("put-events", "--entries", EVENT, endpoint=endpoint, status=2)
 
     def test_unreachable_daemon_is_exit_status_4(self):
         busd = self.busd("--listen", "tcp://127.0.0.1:0").start()
