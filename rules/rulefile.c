@@ -25,6 +25,14 @@ struct loader {
 /* ---- the format's frame ---------------------------------------------------------------------------------------------------------------- */
 static const struct ynode *get(const struct ynode *map, const char *key) { return ynode_get(map, str_from(key)); }
 
+/* The node, standing where its key does: for what is wrong with the key. */
+static struct ynode at_key(const struct ynode *n) {
+    struct ynode at = *n;
+    at.line = n->key_line;
+    at.column = n->key_column;
+    return at;
+}
+
 static void unknown_key(struct loader *l, const struct ynode *n, const char *section) {
     const char *best = NULL;
     size_t least = SIZE_MAX;
@@ -39,9 +47,7 @@ static void unknown_key(struct loader *l, const struct ynode *n, const char *sec
             best = k->key;
         }
     }
-    struct ynode at = *n;
-    at.line = n->key_line;
-    at.column = n->key_column;
+    struct ynode at = at_key(n);
     if (best && nearest_is_close(n->key, least)) problem_at(l->problems, &at, "'%.*s' is not known here; did you mean %s?", STR_ARG(n->key), best);
     else problem_at(l->problems, &at, "'%.*s' is not known here; known are %.*s", STR_ARG(n->key), STR_ARG(buf_str(&known)));
     buf_fini(&known);
@@ -525,11 +531,9 @@ static bool path_is_good(struct loader *l, const struct ynode *n, struct str tex
 /* Could a template with nothing in it have this name? Then the name is good. */
 static bool name_is_good(struct loader *l, const struct ynode *n, const struct transform_spec *spec, const struct transform_path *pair) {
     struct transform_spec alone = {.target_id = spec->target_id, .template = STR("\"\""), .paths = pair, .path_count = 1};
-    struct ynode at = *n;
+    struct ynode at = at_key(n);
     struct transform *t = NULL;
     struct fault fault;
-    at.line = n->key_line;
-    at.column = n->key_column;
     bool good = !transform_new(&alone, &t, &fault);
     if (!good) problem_at(l->problems, &at, "%s", fault.message);
     transform_free(t);
@@ -692,7 +696,8 @@ static void load_file(struct loader *l, const struct ynode *root) {
     if (!check_map(l, root, "")) return;
     const struct ynode *accounts = named(l, get(root, "accounts"));
     for (const struct ynode *a = accounts; a; a = a->next) {
-        if (!account_is_valid(a->key)) problem_at(l->problems, a, "'%.*s' is no account id: 12 digits are one", STR_ARG(a->key));
+        struct ynode at = at_key(a);
+        if (!account_is_valid(a->key)) problem_at(l->problems, &at, "'%.*s' is no account id: 12 digits are one", STR_ARG(a->key));
         check_map(l, a, "account");
     }
     if (l->problems->total && !accounts) return;

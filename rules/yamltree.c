@@ -117,10 +117,18 @@ static enum ynode_kind plain_kind(struct str s, struct problems *p, const struct
 struct builder {
     yaml_parser_t parser;
     struct str text;
+    int last_line, last_column; /* of its end */
     struct arena *arena;
     struct problems *problems;
     bool no_memory, broken; /* broken: no YAML from here on */
 };
+
+/* At the end the parser counts a line that is not there. */
+static void stay_within(const struct builder *b, int *line, int *column) {
+    if (*line <= b->last_line) return;
+    *line = b->last_line;
+    *column = b->last_column;
+}
 
 static bool next(struct builder *b, yaml_event_t *e) {
     if (yaml_parser_parse(&b->parser, e)) return true;
@@ -131,9 +139,7 @@ static bool next(struct builder *b, yaml_event_t *e) {
     if (p->error == YAML_MEMORY_ERROR) b->no_memory = true;
     if (p->error == YAML_READER_ERROR && p->problem_offset <= b->text.n) /* it tells the byte only */
         doc_position(b->text, b->text.p + p->problem_offset, &line, &column);
-    int last, end;
-    doc_position(b->text, b->text.p + b->text.n, &last, &end);
-    if (line > last) line = last, column = end; /* at the end it counts a line that is not there */
+    stay_within(b, &line, &column);
     problem_add(b->problems, line, column, STR(""), "this is not YAML: %s%s%s",
                 p->problem ? p->problem : "unreadable", p->context ? ", " : "", p->context ? p->context : "");
     return false;
@@ -149,6 +155,7 @@ static struct ynode *node_new(struct builder *b, const yaml_event_t *e, const st
     *n = *place;
     n->line = (int)e->start_mark.line + 1;
     n->column = (int)e->start_mark.column + 1;
+    stay_within(b, &n->line, &n->column);
     return n;
 }
 
@@ -266,6 +273,7 @@ static void read_stream(struct builder *b, struct ynode **root) {
 enum err yaml_read(struct str text, struct arena *a, struct ynode **root, struct problems *p) {
     struct builder b = {.arena = a, .problems = p, .text = text.p ? text : STR("")};
     *root = NULL;
+    doc_position(b.text, b.text.p + b.text.n, &b.last_line, &b.last_column);
     if (!yaml_parser_initialize(&b.parser)) return ERR_NOMEM;
     yaml_parser_set_input_string(&b.parser, (const unsigned char *)b.text.p, b.text.n);
     yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
