@@ -392,5 +392,5 @@ int main(void) {
         T(a_long_poll_is_woken_by_a_send), T(a_long_poll_ends_empty), T(stopping_answers_who_waits), T(queues_are_there_after_a_restart),
         T(routing_sends_one_message_or_says_why_not),
     };
-    return cmocka_run_group_tests_name("targets/queue", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("targets/queue_service", tests, NULL, NULL);
 }
