@@ -229,6 +229,26 @@ static void add(struct attributes *a, const char *name, struct str value) {
 }
 static void add_number(struct attributes *a, const char *name, int64_t value) { add(a, name, arena_printf(a->arena, "%" PRId64, value)); }
 
+/* What can be asked for beside what can be set. The second part is SQS's, has no value here, and stock clients ask for it. */
+static const char *const read_only[] = {"All", "QueueArn", "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible",
+                                        "ApproximateNumberOfMessagesDelayed", "CreatedTimestamp", "LastModifiedTimestamp",
+                                        "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled", "DeduplicationScope",
+                                        "FifoThroughputLimit", "RedriveAllowPolicy", NULL};
+
+static bool is_among(struct str name, const char *const *names) {
+    while (*names && !str_eqz(name, *names)) names++;
+    return *names;
+}
+
+static enum err check_names(struct call *call, const struct list *names) {
+    for (size_t i = 0; i < names->n; i++) {
+        struct str name = *LIST_AT(*names, struct str, i);
+        if (!is_among(name, queue_settable) && !is_among(name, read_only))
+            return fault_at(&call->fault, ERR_INVALID_PARAMETER, "attributeNames", 0, 0, "Unknown Attribute %.*s.", STR_ARG(name));
+    }
+    return ERR_OK;
+}
+
 enum { ATTRIBUTES_MAX = 32 };
 static enum err get_queue_attributes(void *self, struct call *call) {
     struct queue_service *s = self;
@@ -236,7 +256,8 @@ static enum err get_queue_attributes(void *self, struct call *call) {
     struct store *store = committer_store(s->host->committer);
     struct store_queue_stats stats;
     struct queue *q;
-    enum err err = find_queue(s, call, &q);
+    enum err err = check_names(call, &in->names);
+    if (!err) err = find_queue(s, call, &q);
     if (err) return err;
     struct attributes a = {call->arena, &in->names, arena_array(call->arena, ATTRIBUTES_MAX, sizeof(struct map_entry)), 0};
     err = a.items ? store->ops->queue_stats(store, q->number, clock_now_ms(), &stats, &call->fault) : no_memory(call);
