@@ -1,8 +1,10 @@
-/* Calls of the queue service as a client makes them: JSON in, JSON out, over the memory store and the real committer, on a fake clock.
+/* Calls of the queue service as a client makes them: JSON in, JSON out, over the memory store (commits of which can be made to fail)
+ * and the real committer, on a fake clock.
  * In the requests below ' stands for ". Included by exactly one file of a program. */
 #ifndef QUEUE_CALLS_H
 #define QUEUE_CALLS_H
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <pthread.h>
@@ -24,6 +26,7 @@ static struct store *store;
 static struct target_host host;
 static struct target queues;
 static _Atomic int64_t numbers, policies; /* numbers given out; compiled policies alive */
+static int null_fd;
 static char policy_question[512];         /* what policy_allows was asked last */
 
 /* ---- the host ---------------------------------------------------------------------------------------------------------------------- */
@@ -65,10 +68,13 @@ static int start(void **state) {
     (void)state;
     struct fault fault;
     clock_fake(START_MS);
+    null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    log_fd_set(null_fd); /* the planned failures are logged */
     atomic_store(&numbers, 0);
     host = (struct target_host){.region = STR("us-east-1"), .next_number = next_number, .policy_new = policy_new, .policy_free = policy_free,
                                 .policy_allows = policy_allows};
-    if (store_open_memory(&store, &fault) || committer_start(store, NULL, &host.committer, &fault)) return -1;
+    struct store *memory;
+    if (store_open_memory(&memory, &fault) || store_open_fault(memory, &store, &fault) || committer_start(store, NULL, &host.committer, &fault)) return -1;
     return open_queues();
 }
 static int end(void **state) {
@@ -76,6 +82,8 @@ static int end(void **state) {
     close_queues();
     committer_stop(host.committer);
     store_close(store);
+    log_fd_set(2);
+    close(null_fd);
     clock_real();
     return atomic_load(&policies) ? -1 : 0;
 }
@@ -189,7 +197,7 @@ static const char *reply_at(const struct reply *r, const char *path) {
     return numeral[turn];
 }
 static const char *at(const char *path) { return reply_at(&last, path); }
-static size_t count_of(const char *member) { return json_array_size(json_object_get(last.body, member)); }
+static inline size_t count_of(const char *member) { return json_array_size(json_object_get(last.body, member)); }
 
 #define OK(...) assert_int_equal(ask(__VA_ARGS__), ERR_OK)
 #define FAILS(err_, message_, ...)                \
@@ -199,14 +207,14 @@ static size_t count_of(const char *member) { return json_array_size(json_object_
     } while (0)
 #define IS(path, value) assert_string_equal(at(path), value)
 
-static void create(const char *name) { OK("CreateQueue", "{'QueueName':'%s'}", name); }
-static void send_text(const char *queue, const char *body) { OK("SendMessage", "{'QueueUrl':'%s','MessageBody':'%s'}", queue, body); }
+static inline void create(const char *name) { OK("CreateQueue", "{'QueueName':'%s'}", name); }
+static inline void send_text(const char *queue, const char *body) { OK("SendMessage", "{'QueueUrl':'%s','MessageBody':'%s'}", queue, body); }
 /* The body of the next message, "(none)" when there is none; its handle into handle (NULL: nobody needs it). */
-static const char *receive(const char *queue, char *handle) {
+static inline const char *receive(const char *queue, char *handle) {
     OK("ReceiveMessage", "{'QueueUrl':'%s'}", queue);
     if (handle) str_copyz(handle, 256, str_from(at("Messages.0.ReceiptHandle")));
     return at("Messages.0.Body");
 }
-static void turn_clock(int64_t ms) { clock_fake(clock_now_ms() + ms); }
+static inline void turn_clock(int64_t ms) { clock_fake(clock_now_ms() + ms); }
 
 #endif

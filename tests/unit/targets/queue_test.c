@@ -225,6 +225,42 @@ static void policy_is_checked_and_can_be_taken_away(void **state) {
     IS("Attributes.Policy", "(none)");
 }
 
+static void failed_commit_changes_nothing(void **state) {
+    (void)state;
+    store_fault_at(store, 1, ERR_STORAGE_FULL, false);
+    assert_int_equal(ask("CreateQueue", "{'QueueName':'q'}"), ERR_STORAGE_FULL);
+    assert_int_equal(ask("GetQueueUrl", "{'QueueName':'q'}"), ERR_QUEUE_MISSING);
+    create("q");
+    store_fault_at(store, 1, ERR_STORAGE_FULL, false);
+    assert_int_equal(ask("SetQueueAttributes", "{'QueueUrl':'q','Attributes':{'DelaySeconds':'9','Policy':'{}'}}"), ERR_STORAGE_FULL);
+    OK("GetQueueAttributes", "{'QueueUrl':'q','AttributeNames':['All']}");
+    IS("Attributes.DelaySeconds", "0");
+    IS("Attributes.Policy", "(none)");
+    store_fault_at(store, 1, ERR_STORAGE_FULL, false);
+    assert_int_equal(ask("SendMessage", "{'QueueUrl':'q','MessageBody':'x'}"), ERR_STORAGE_FULL);
+    store_fault_at(store, 1, ERR_STORAGE_FULL, false);
+    assert_int_equal(ask("DeleteQueue", "{'QueueUrl':'q'}"), ERR_STORAGE_FULL);
+    assert_string_equal(receive("q", NULL), "(none)");
+}
+
+static void damaged_record_stops_the_start(void **state) {
+    (void)state;
+    struct arena a;
+    struct txn txn;
+    struct fault fault;
+    struct target other;
+    arena_init(&a, 0);
+    txn_init(&txn, &a);
+    struct store_op *op = txn_add(&txn, OP_CATALOG_PUT);
+    op->u.catalog.kind = STR("queue");
+    op->u.catalog.key = STR(ACCOUNT "/q");
+    op->u.catalog.value = STR("{\"created\":1}");
+    assert_int_equal(committer_run(host.committer, &txn, &fault), ERR_OK);
+    arena_fini(&a);
+    assert_int_equal(target_queue_new(&host, &other, &fault), ERR_CORRUPT);
+    assert_string_equal(fault.message, "the stored queue " ACCOUNT "/q has no number");
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, end)
     const struct CMUnitTest tests[] = {
@@ -232,7 +268,7 @@ int main(void) {
         T(every_number_has_its_bounds), T(unknown_attribute_is_refused), T(refused_change_changes_nothing), T(only_the_attributes_asked_for_are_given),
         T(fifo_and_the_name_go_together), T(bad_names_are_refused), T(url_arn_and_name_name_the_same_queue), T(what_names_no_queue_is_missing),
         T(another_account_names_the_queue_in_full), T(list_goes_by_prefix_and_pages), T(deleted_queue_is_gone_with_its_messages),
-        T(queues_outlive_the_process), T(policy_is_checked_and_can_be_taken_away),
+        T(queues_outlive_the_process), T(policy_is_checked_and_can_be_taken_away), T(failed_commit_changes_nothing), T(damaged_record_stops_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
