@@ -1,6 +1,7 @@
 /* The kind "queue": one message per event, in the transaction that accepts it; and the life of the service. */
 #include <stdlib.h>
 
+#include "log.h"
 #include "queue.h"
 
 static bool takes(struct str text) {
@@ -42,8 +43,21 @@ static enum outcome route(void *self, const struct delivery *d, struct txn *txn,
 
 static void stop(void *self) { poller_stop(((struct queue_service *)self)->poller); }
 
+/* What the committer still has queued may call the poller: an empty transaction comes after all of it. */
+static void await_sends(struct queue_service *s) {
+    struct arena a;
+    struct txn txn;
+    struct fault fault;
+    arena_init(&a, 0);
+    txn_init(&txn, &a);
+    enum err err = committer_run(s->host->committer, &txn, &fault);
+    if (err) log_line(LOG_WARN, "queue", "sends under way could not be awaited", LOG_Z("error", fault.message));
+    arena_fini(&a);
+}
+
 static void free_service(void *self) {
     struct queue_service *s = self;
+    if (s->poller) await_sends(s);
     poller_stop(s->poller);
     poller_free(s->poller);
     resources_fini(&s->queues);

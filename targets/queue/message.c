@@ -21,7 +21,7 @@ enum err queue_add_send(struct queue_service *s, const struct queue *q, const st
                         "One or more parameters are invalid. Reason: Message must be shorter than %" PRId64 " bytes.", q->max_bytes);
     struct str dedup = STR_NULL;
     if (q->fifo) {
-        if (!m->group.n) 
+        if (!m->group.n)
             return fault_at(fault, ERR_INVALID_PARAMETER, "messageGroupId", 0, 0, "The request must contain the parameter MessageGroupId.");
         dedup = m->dedup.n ? m->dedup : q->content_dedup ? content_id(m->body, txn->arena) : STR_NULL;
         if (!dedup.n)
@@ -54,6 +54,28 @@ struct str queue_md5(struct str body, struct arena *a) {
 }
 
 /* ---- attributes ------------------------------------------------------------------------------------------------------------------------- */
+static bool is_type(struct str type, struct str kind) { return str_starts(type, kind) && (type.n == kind.n || type.p[kind.n] == '.'); }
+
+enum err queue_attributes_check(const struct list *attributes, struct fault *fault) {
+    for (size_t i = 0; i < attributes->n; i++) {
+        const struct map_entry *e = LIST_AT(*attributes, struct map_entry, i);
+        const struct queue_attribute_value *v = e->p;
+        bool binary = is_type(v->type, STR("Binary"));
+        if (!binary && !is_type(v->type, STR("String")) && !is_type(v->type, STR("Number")))
+            return fault_at(fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0,
+                            "The message attribute '%.*s' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, "
+                            "and String.", STR_ARG(e->key));
+        if (!(binary ? v->binary : v->text).n)
+            return fault_at(fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0,
+                            "The message attribute '%.*s' must contain non-empty message attribute value for message attribute type '%.*s'.",
+                            STR_ARG(e->key), STR_ARG(v->type));
+        if ((binary ? v->text : v->binary).p)
+            return fault_at(fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0, "The message attribute '%.*s' must contain one value, the one of type '%.*s'.",
+                            STR_ARG(e->key), STR_ARG(v->type));
+    }
+    return ERR_OK;
+}
+
 static void digest_part(struct buf *b, struct str s) {
     for (int shift = 24; shift >= 0; shift -= 8) buf_addc(b, (char)(s.n >> shift & 255));
     buf_add(b, s);
@@ -193,7 +215,7 @@ bool queue_handle_read(const struct queue *q, struct str handle, int64_t *sequen
     }
     int64_t number = 0;
     for (int i = 0; ok && i < 3; i++) ok = str_cut(&rest, ' ', &part[i]);
-    ok = ok && str_to_i64(part[0], &number) && str_to_i64(part[1], sequence) && str_to_i64(part[2], receipt) && number == q->number;
+    ok = ok && str_to_i64(part[0], &number) && str_to_i64(part[1], sequence) && str_to_i64(part[2], receipt) && number == q->number && !rest.p;
     buf_fini(&plain);
     return ok;
 }

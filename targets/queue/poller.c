@@ -6,7 +6,7 @@
 #include "log.h"
 #include "queue.h"
 
-enum { WAITING_MAX = 1000, LOOK_MS = 500 /* for messages that become visible by themselves */, EXPIRE_EVERY_MS = 10000, EXPIRE_BATCH = 5000 };
+enum { WAITING_MAX = 1000, COUNTERS = 1024 /* of sends; queues that share one look once in vain */, LOOK_MS = 500 /* for messages that become visible by themselves */, EXPIRE_EVERY_MS = 10000, EXPIRE_BATCH = 5000 };
 
 struct waiter {
     struct call *call;
@@ -22,22 +22,32 @@ struct poller {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct waiter *waiting;
-    _Atomic size_t count;        /* of waiting */
-    _Atomic uint64_t generation; /* sends so far */
+    _Atomic size_t count;            /* of waiting, and of those being served */
+    _Atomic uint64_t sent[COUNTERS]; /* by queue number */
     bool stopping, running;
     int64_t expired_ms;
 };
 
-uint64_t poller_generation(struct poller *p) { return atomic_load(&p->generation); }
+uint64_t poller_generation(struct poller *p, int64_t queue) { return atomic_load(&p->sent[(uint64_t)queue % COUNTERS]); }
+
+/* The one of the queue's waiters whose time ends first, of those that are not called already. */
+static struct waiter *next_in_turn_locked(struct poller *p, int64_t queue) {
+    struct waiter *first = NULL;
+    for (struct waiter *w = p->waiting; w; w = w->next)
+        if (w->queue->number == queue && !w->ready && (!first || w->until_ms < first->until_ms)) first = w;
+    return first;
+}
 
 void poller_sent(void *ctx, struct store_op *op) {
     struct poller *p = ctx;
-    atomic_fetch_add(&p->generation, 1);
+    atomic_fetch_add(&p->sent[(uint64_t)op->u.send.queue % COUNTERS], 1);
     if (!atomic_load(&p->count)) return;
     pthread_mutex_lock(&p->lock);
-    for (struct waiter *w = p->waiting; w; w = w->next)
-        if (w->queue->number == op->u.send.queue) w->ready = true;
-    pthread_cond_signal(&p->wake);
+    struct waiter *w = next_in_turn_locked(p, op->u.send.queue);
+    if (w) {
+        w->ready = true;
+        pthread_cond_signal(&p->wake);
+    }
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -45,18 +55,19 @@ enum err poller_wait(struct poller *p, struct call *call, struct queue *q, uint6
     struct waiter *w = malloc(sizeof *w);
     if (!w) return fault_set(&call->fault, ERR_NOMEM, NULL);
     pthread_mutex_lock(&p->lock);
-    bool full = atomic_load(&p->count) >= WAITING_MAX || p->stopping;
-    if (!full) {
+    bool stopping = p->stopping, full = atomic_load(&p->count) >= WAITING_MAX;
+    if (!full && !stopping) {
         resource_ref(&q->r);
         atomic_fetch_add(&p->count, 1); /* before the generation is looked at: see poller_sent */
         *w = (struct waiter){.call = call, .queue = q, .until_ms = until_ms, .look_ms = clock_mono_ms() + LOOK_MS,
-                             .ready = atomic_load(&p->generation) != generation, .next = p->waiting};
+                             .ready = poller_generation(p, q->number) != generation, .next = p->waiting};
         p->waiting = w;
         pthread_cond_signal(&p->wake);
     }
     pthread_mutex_unlock(&p->lock);
-    if (!full) return ERR_PENDING;
+    if (!full && !stopping) return ERR_PENDING;
     free(w);
+    if (stopping) return ERR_OK;
     return fault_set(&call->fault, ERR_THROTTLING, "%d receivers are waiting already; try again without WaitTimeSeconds.", WAITING_MAX);
 }
 
@@ -94,11 +105,11 @@ static void serve_all(struct poller *p, struct waiter *due, bool stopping) {
     while (due) {
         struct waiter *w = due;
         due = w->next;
-        uint64_t generation = poller_generation(p);
+        uint64_t generation = poller_generation(p, w->queue->number);
         if (serve(p, w, stopping)) continue;
         pthread_mutex_lock(&p->lock);
         w->look_ms = clock_mono_ms() + LOOK_MS;
-        w->ready = poller_generation(p) != generation;
+        w->ready = poller_generation(p, w->queue->number) != generation;
         w->next = p->waiting;
         p->waiting = w;
         pthread_mutex_unlock(&p->lock);

@@ -39,11 +39,17 @@ struct queue *queue_new(const struct target_host *host, struct str account, stru
 struct queue *queue_copy(const struct queue *old) {
     struct queue *q = queue_new(old->host, old->r.account, old->r.name);
     if (!q) return NULL;
-    struct resource r = q->r;
-    *q = *old;
-    q->r = r;
-    q->policy = STR_NULL;
-    q->compiled_policy = NULL;
+    q->number = old->number; /* member by member: the count of references in `r` changes under us */
+    q->visibility_s = old->visibility_s;
+    q->retention_s = old->retention_s;
+    q->delay_s = old->delay_s;
+    q->wait_s = old->wait_s;
+    q->max_bytes = old->max_bytes;
+    q->fifo = old->fifo;
+    q->content_dedup = old->content_dedup;
+    q->max_receives = old->max_receives;
+    q->created_ms = old->created_ms;
+    q->modified_ms = old->modified_ms;
     bool ok = !old->policy.p || !queue_set(q, STR("Policy"), old->policy, NULL);
     q->redrive = arena_str(&q->r.arena, old->redrive);
     q->dead_letter_arn = arena_str(&q->r.arena, old->dead_letter_arn);

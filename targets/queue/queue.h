@@ -61,6 +61,8 @@ struct queue_outgoing {
 /* Adds the send to txn. ERR_INVALID_PARAMETER with SQS's sentence, ERR_NOMEM. The op wakes long polls when it is durable. */
 enum err queue_add_send(struct queue_service *s, const struct queue *q, const struct queue_outgoing *m, struct txn *txn, struct store_op **op,
                         struct fault *fault) MUST_USE;
+/* SQS's rules for message attributes: a type it knows, and the value that goes with it. ERR_INVALID_PARAMETER. */
+enum err queue_attributes_check(const struct list *attributes, struct fault *fault) MUST_USE;
 /* MD5 of message attributes by SQS's rule, in hex into a; absent when there are none. */
 struct str queue_attributes_md5(const struct list *attributes, struct arena *a);
 struct str queue_attributes_json(const struct list *attributes, struct arena *a, struct fault *fault); /* absent when there are none, or (fault) no memory */
@@ -76,16 +78,16 @@ enum err poller_start(struct queue_service *s, struct poller **p, struct fault *
 /* Answers what waits with no messages; ends the thread. NULL is fine. */
 void poller_stop(struct poller *p);
 void poller_free(struct poller *p);
-/* To be asked before looking for messages, and given to poller_wait: a send in between is not missed. */
-uint64_t poller_generation(struct poller *p);
-/* Takes over the call (its handler returns ERR_PENDING) until there are messages or until_ms (monotonic). q is referenced.
- * ERR_THROTTLING when too many wait. */
+/* Grows with every send to the queue. To be asked before looking for messages, and given to poller_wait: a send in between is not missed. */
+uint64_t poller_generation(struct poller *p, int64_t queue);
+/* Takes over the call (ERR_PENDING: its handler returns that) until there are messages or until_ms (monotonic). q is referenced.
+ * ERR_OK once poller_stop began: the call is answered as it is, with no messages. ERR_THROTTLING when too many wait. */
 enum err poller_wait(struct poller *p, struct call *call, struct queue *q, uint64_t generation, int64_t until_ms) MUST_USE;
-/* The `committed` hook of sends; ctx is the poller. */
+/* The `committed` hook of sends; ctx is the poller. Wakes one of those that wait for the queue: more messages wake more of them. */
 void poller_sent(void *poller, struct store_op *op);
 
 /* ---- service.c ---- */
-/* One receive for a ReceiveMessage call: fills call->out. *found: there were messages. Blocks for a commit. */
+/* One receive for a ReceiveMessage call: fills call->out. *found: there were messages. Looking in vain takes no memory of the call. Blocks for a commit. */
 enum err queue_receive_once(struct queue_service *s, struct call *call, struct queue *q, bool *found) MUST_USE;
 
 #endif

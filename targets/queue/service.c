@@ -229,6 +229,26 @@ static void add(struct attributes *a, const char *name, struct str value) {
 }
 static void add_number(struct attributes *a, const char *name, int64_t value) { add(a, name, arena_printf(a->arena, "%" PRId64, value)); }
 
+/* What can be asked for beside what can be set. The second part is SQS's, has no value here, and stock clients ask for it. */
+static const char *const read_only[] = {"All", "QueueArn", "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible",
+                                        "ApproximateNumberOfMessagesDelayed", "CreatedTimestamp", "LastModifiedTimestamp",
+                                        "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled", "DeduplicationScope",
+                                        "FifoThroughputLimit", "RedriveAllowPolicy", NULL};
+
+static bool is_among(struct str name, const char *const *names) {
+    while (*names && !str_eqz(name, *names)) names++;
+    return *names;
+}
+
+static enum err check_names(struct call *call, const struct list *names) {
+    for (size_t i = 0; i < names->n; i++) {
+        struct str name = *LIST_AT(*names, struct str, i);
+        if (!is_among(name, queue_settable) && !is_among(name, read_only))
+            return fault_at(&call->fault, ERR_INVALID_PARAMETER, "attributeNames", 0, 0, "Unknown Attribute %.*s.", STR_ARG(name));
+    }
+    return ERR_OK;
+}
+
 enum { ATTRIBUTES_MAX = 32 };
 static enum err get_queue_attributes(void *self, struct call *call) {
     struct queue_service *s = self;
@@ -236,7 +256,8 @@ static enum err get_queue_attributes(void *self, struct call *call) {
     struct store *store = committer_store(s->host->committer);
     struct store_queue_stats stats;
     struct queue *q;
-    enum err err = find_queue(s, call, &q);
+    enum err err = check_names(call, &in->names);
+    if (!err) err = find_queue(s, call, &q);
     if (err) return err;
     struct attributes a = {call->arena, &in->names, arena_array(call->arena, ATTRIBUTES_MAX, sizeof(struct map_entry)), 0};
     err = a.items ? store->ops->queue_stats(store, q->number, clock_now_ms(), &stats, &call->fault) : no_memory(call);
@@ -259,6 +280,8 @@ static enum err outgoing(struct call *call, const struct queue *q, const struct 
     if (q->fifo && e->delay.set)
         return fault_set(&call->fault, ERR_INVALID_PARAMETER, "Value %" PRId64 " for parameter DelaySeconds is invalid. Reason: The request include parameter "
                          "that is not valid for this queue type.", e->delay.v);
+    enum err err = queue_attributes_check(&e->attributes, &call->fault);
+    if (err) return err;
     *m = (struct queue_outgoing){.body = e->body, .group = e->group, .dedup = e->dedup, .id = id_random(), .now_ms = call->now_ms,
                                  .delay_s = e->delay.set ? e->delay.v : -1};
     m->attributes = queue_attributes_json(&e->attributes, call->arena, &call->fault);
@@ -352,15 +375,15 @@ static enum err fill_message(struct call *call, const struct queue *q, const str
     id_text(m->id, id);
     struct attributes a = {call->arena, names, arena_array(call->arena, 8, sizeof(struct map_entry)), 0};
     *out = (struct queue_message){.id = arena_str(call->arena, str_from(id)), .handle = queue_handle_write(q, m->sequence, m->receipt, call->arena),
-                                  .md5 = queue_md5(m->body, call->arena), .body = m->body};
-    if (!a.items || !out->id.p || !out->handle.p || !out->md5.p) return no_memory(call);
+                                  .md5 = queue_md5(m->body, call->arena), .body = arena_str(call->arena, m->body)};
+    if (!a.items || !out->id.p || !out->handle.p || !out->md5.p || !out->body.p) return no_memory(call);
     add(&a, "SenderId", q->r.account);
     add_number(&a, "SentTimestamp", m->sent_ms);
     add_number(&a, "ApproximateReceiveCount", m->receives);
     add_number(&a, "ApproximateFirstReceiveTimestamp", m->first_received_ms);
     if (q->fifo) {
-        add(&a, "MessageGroupId", m->group);
-        add(&a, "MessageDeduplicationId", m->dedup);
+        add(&a, "MessageGroupId", arena_str(call->arena, m->group));
+        add(&a, "MessageDeduplicationId", arena_str(call->arena, m->dedup));
         add(&a, "SequenceNumber", arena_printf(call->arena, "%020" PRId64, m->sequence));
     }
     out->attributes = (struct list){a.n > 0, a.n, a.items};
@@ -379,14 +402,27 @@ static int64_t dead_letter_number(struct queue_service *s, const struct queue *q
     return number;
 }
 
+static enum err fill_messages(struct call *call, const struct queue *q, const struct store_message *received, size_t n) {
+    struct queue_receive_answer *out = call->out;
+    struct queue_message *messages = arena_array(call->arena, n, sizeof *messages);
+    enum err err = messages ? ERR_OK : no_memory(call);
+    for (size_t i = 0; i < n && !err; i++) err = fill_message(call, q, &received[i], &messages[i]);
+    out->messages = (struct list){true, n, messages};
+    return err;
+}
+
 enum err queue_receive_once(struct queue_service *s, struct call *call, struct queue *q, bool *found) {
     const struct queue_receive *in = call->in;
-    struct queue_receive_answer *out = call->out;
+    struct arena looking; /* a long poll looks often: the call's own is for what is found */
     struct txn txn;
-    txn_init(&txn, call->arena);
+    arena_init(&looking, 0);
+    txn_init(&txn, &looking);
     *found = false;
     struct store_op *op = txn_add(&txn, OP_QUEUE_RECEIVE);
-    if (!op) return no_memory(call);
+    if (!op) {
+        arena_fini(&looking);
+        return no_memory(call);
+    }
     int64_t now = clock_now_ms(), dead_letters = dead_letter_number(s, q);
     op->u.receive.queue = q->number;
     op->u.receive.fifo = q->fifo;
@@ -396,13 +432,9 @@ enum err queue_receive_once(struct queue_service *s, struct call *call, struct q
     op->u.receive.max_receives = dead_letters ? q->max_receives : 0;
     op->u.receive.dead_letter_queue = dead_letters;
     enum err err = committer_run(s->host->committer, &txn, &call->fault);
-    size_t n = err ? 0 : op->u.receive.message_count;
-    if (err || !n) return err;
-    struct queue_message *messages = arena_array(call->arena, n, sizeof *messages);
-    if (!messages) return no_memory(call);
-    for (size_t i = 0; i < n && !err; i++) err = fill_message(call, q, &op->u.receive.messages[i], &messages[i]);
-    out->messages = (struct list){true, n, messages};
-    *found = true;
+    *found = !err && op->u.receive.message_count;
+    if (*found) err = fill_messages(call, q, op->u.receive.messages, op->u.receive.message_count);
+    arena_fini(&looking);
     return err;
 }
 
@@ -414,7 +446,7 @@ static enum err receive_message(void *self, struct call *call) {
     enum err err = find_queue(s, call, &q);
     if (err) return err;
     int64_t wait_s = in->wait.set ? in->wait.v : q->wait_s;
-    uint64_t generation = poller_generation(s->poller);
+    uint64_t generation = poller_generation(s->poller, q->number);
     err = queue_receive_once(s, call, q, &found);
     if (!err && !found && wait_s) err = poller_wait(s->poller, call, q, generation, clock_mono_ms() + wait_s * 1000);
     resource_unref(&q->r);
