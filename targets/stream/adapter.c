@@ -9,7 +9,7 @@
 #include "record.h"
 #include "stream.h"
 
-enum { TRIM_EVERY_MS = 10000, TRIM_BATCH = 5000 };
+enum { TRIM_EVERY_MS = 10000, TRIM_BATCH = 5000, WAIT_MAX_MS = 1000 /* tests turn the clock */ };
 
 struct str stream_arn(const struct target_host *host, struct arena *a, struct str account, struct str name) {
     return arena_printf(a, "arn:aws:kinesis:%.*s:%.*s:stream/%.*s", STR_ARG(host->region), STR_ARG(account), STR_ARG(name));
@@ -26,10 +26,17 @@ static enum outcome refuse(struct fault *fault, enum outcome outcome, const char
     return outcome;
 }
 
+/* Of UTF-8: every byte but those that continue a character. */
+static size_t characters(struct str s) {
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) n += ((unsigned char)s.p[i] & 0xC0) != 0x80;
+    return n;
+}
+
 static enum outcome append(const struct stream *s, const struct delivery *d, struct txn *txn, struct fault *fault) {
     struct str key = d->partition_key.n ? d->partition_key : d->event_id;
     if (d->input.n > STREAM_DATA_MAX) return refuse(fault, OUTCOME_INVALID_PARAMETER, "A record of a stream has at most 1 MiB.");
-    if (key.n > 256 * 4) return refuse(fault, OUTCOME_INVALID_PARAMETER, "A partition key has at most 256 characters.");
+    if (key.n > STREAM_KEY_MAX && characters(key) > STREAM_KEY_MAX) return refuse(fault, OUTCOME_INVALID_PARAMETER, "A partition key has at most 256 characters.");
     struct store_op *op = txn_add(txn, OP_STREAM_APPEND);
     if (!op) {
         fault_set(fault, ERR_NOMEM, NULL);
@@ -98,15 +105,25 @@ static void trim_all(struct stream_service *service) {
     arena_fini(&a);
 }
 
+static void wait_locked(struct stream_service *service, int64_t ms) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += ms % 1000 * 1000000;
+    if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
+    pthread_cond_timedwait(&service->wake, &service->lock, &t);
+}
+
 static void *trimmer_main(void *ctx) {
     struct stream_service *service = ctx;
     pthread_mutex_lock(&service->lock);
-    while (!service->stopping) {
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        t.tv_sec += TRIM_EVERY_MS / 1000;
-        pthread_cond_timedwait(&service->wake, &service->lock, &t);
-        if (service->stopping) break;
+    for (int64_t trimmed_ms = service->started_ms; !service->stopping;) {
+        int64_t now = clock_mono_ms(), left = trimmed_ms + TRIM_EVERY_MS - now;
+        if (left > 0) {
+            wait_locked(service, left < WAIT_MAX_MS ? left : WAIT_MAX_MS);
+            continue;
+        }
+        trimmed_ms = now;
         pthread_mutex_unlock(&service->lock);
         trim_all(service);
         pthread_mutex_lock(&service->lock);
@@ -160,6 +177,7 @@ enum err target_stream_new(const struct target_host *host, struct target *t, str
     struct stream_service *service = calloc(1, sizeof *service);
     if (!service) return fault_set(fault, ERR_NOMEM, NULL);
     service->host = host;
+    service->started_ms = clock_mono_ms();
     service->service = (struct service){"kinesis", stream_operations, stream_handlers, service};
     rng_bytes(service->token_key, sizeof service->token_key);
     resources_init(&service->streams);

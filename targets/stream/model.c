@@ -16,13 +16,13 @@ TEXT(stream_arn, "StreamARN", .has_min = true, .min = 1, .has_max = true, .max =
      .posix = "^arn:aws[^:]*:kinesis:[^:]*:[0-9]{12}:stream/[^[:space:]]+$");
 TEXT(shard_id, "ShardId", .has_min = true, .min = 1, .has_max = true, .max = 128, .pattern = "[a-zA-Z0-9_.-]+");
 TEXT(sequence, "SequenceNumber", .pattern = "0|([1-9]\\d{0,128})", .posix = "^(0|[1-9][0-9]{0,128})$");
-TEXT(partition_key, "PartitionKey", .has_min = true, .min = 1, .has_max = true, .max = 256);
+TEXT(partition_key, "PartitionKey", .has_min = true, .min = 1, .has_max = true, .max = STREAM_KEY_MAX);
 TEXT(hash_key, "HashKey", .pattern = "0|([1-9]\\d{0,38})", .posix = "^(0|[1-9][0-9]{0,38})$");
 TEXT(iterator, "ShardIterator", .has_min = true, .min = 1, .has_max = true, .max = 512);
 TEXT(token, "NextToken", .has_min = true, .min = 1, .has_max = true, .max = 2048);
 static const struct shape iterator_type = {.type = SHAPE_STRING, .name = "ShardIteratorType", .values = iterator_types};
 static const struct shape data = {.type = SHAPE_BLOB, .name = "Data", .has_max = true, .max = STREAM_DATA_MAX};
-NUMBER(shard_count, "PositiveIntegerObject", 1, STREAM_SHARDS_MAX);
+NUMBER(shard_count, "PositiveIntegerObject", 1, STREAM_SHARDS_ASKED);
 NUMBER(hours, "RetentionPeriodHours", 24, STREAM_HOURS_MAX);
 NUMBER(get_limit, "GetRecordsInputLimit", 1, STREAM_GET_MAX);
 NUMBER(list_limit, "ListLimit", 1, 10000);

@@ -29,7 +29,7 @@ static struct str any_resource(void *self, struct call *call) {
     return stream_arn(service->host, call->arena, call->account, STR("*"));
 }
 
-/* Whose stream, and which. The engine has checked that the caller may. */
+/* Whose stream, and which. The engine has checked that the caller may: for the ARN as it was given, see find_stream. */
 static enum err named_stream(struct call *call, struct str *account, struct str *name) {
     const struct named *in = call->in;
     struct arn arn;
@@ -50,6 +50,12 @@ static enum err find_stream(struct stream_service *service, struct call *call, s
     enum err err = named_stream(call, &account, &name);
     if (err) return err;
     *s = (struct stream *)(void *)resources_get(&service->streams, account, name);
+    struct str given = ((const struct named *)call->in)->arn;
+    if (*s && given.p && !str_eq(given, stream_arn(service->host, call->arena, account, name))) {
+        /* Another region or partition. Policies were asked about that ARN, and know ours by its one spelling. */
+        resource_unref(&(*s)->r);
+        *s = NULL;
+    }
     return *s ? ERR_OK : fault_set(&call->fault, ERR_NOT_FOUND, "Stream %.*s under account %.*s not found.", STR_ARG(name), STR_ARG(account));
 }
 
@@ -96,6 +102,9 @@ static struct stream *stream_new(struct str account, struct str name) {
 static enum err create_stream(void *self, struct call *call) {
     struct stream_service *service = self;
     const struct stream_create *in = call->in;
+    if (in->shards.set && in->shards.v > STREAM_SHARDS_MAX)
+        return fault_at(&call->fault, ERR_LIMIT, "shardCount", 0, 0, "A stream has at most %d shards here, %" PRId64 " were asked for.", STREAM_SHARDS_MAX,
+                        in->shards.v);
     resources_lock(&service->streams);
     struct resource *there = resources_get(&service->streams, call->account, in->name);
     enum err err = !there ? ERR_OK
@@ -394,17 +403,16 @@ static enum err find_position(struct stream_service *service, struct call *call,
     struct store *store = committer_store(service->host->committer);
     int64_t first, next, at = INT64_MIN;
     bool by_number = str_ends(in->type, STR("SEQUENCE_NUMBER")), by_time = str_eqz(in->type, "AT_TIMESTAMP");
-    if (by_number && (!in->sequence.p || !str_to_i64(in->sequence, position)))
-        return fault_at(&call->fault, ERR_VALIDATION, "startingSequenceNumber", 0, 0, "StartingSequenceNumber must be a number that this shard gave.");
     if (by_time && !in->timestamp_ms.set) return fault_at(&call->fault, ERR_VALIDATION, "timestamp", 0, 0, "AT_TIMESTAMP needs Timestamp.");
-    if (by_number) {
-        *position += str_eqz(in->type, "AFTER_SEQUENCE_NUMBER");
-        return ERR_OK;
-    }
     if (by_time) at = in->timestamp_ms.v;
     enum err err = store->ops->stream_find(store, s->number, shard, at, &first, &next, &call->fault);
+    if (err) return err;
     *position = str_eqz(in->type, "LATEST") ? next : first;
-    return err;
+    if (!by_number) return ERR_OK;
+    if (!in->sequence.p || !str_to_i64(in->sequence, position) || *position < 0 || *position >= next)
+        return fault_at(&call->fault, ERR_VALIDATION, "startingSequenceNumber", 0, 0, "StartingSequenceNumber must be a number that this shard gave.");
+    *position += str_eqz(in->type, "AFTER_SEQUENCE_NUMBER");
+    return ERR_OK;
 }
 
 static enum err get_shard_iterator(void *self, struct call *call) {

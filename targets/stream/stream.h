@@ -25,6 +25,7 @@ struct stream_service {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool running, stopping;
+    int64_t started_ms; /* monotonic */
 };
 
 extern const struct handler_row stream_handlers[];
