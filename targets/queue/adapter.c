@@ -32,7 +32,7 @@ static enum outcome route(void *self, const struct delivery *d, struct txn *txn,
     struct queue_service *s = self;
     struct arn arn;
     struct resource *r = NULL;
-    if (arn_parse(d->arn, &arn) && str_eq(arn.region, s->host->region)) r = resources_get(&s->queues, arn.account, arn.resource);
+    if (arn_parse(d->arn, &arn) && str_eqz(arn.partition, "aws") && str_eq(arn.region, s->host->region)) r = resources_get(&s->queues, arn.account, arn.resource);
     if (!r) return refuse(fault, OUTCOME_NO_RESOURCE, "The queue does not exist.");
     struct queue *q = (struct queue *)(void *)r;
     enum outcome outcome = may_send(s, q, d) ? send(s, q, d, txn, fault)

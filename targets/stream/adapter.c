@@ -56,7 +56,8 @@ static enum outcome route(void *self, const struct delivery *d, struct txn *txn,
     struct stream_service *service = self;
     struct arn arn;
     struct resource *r = NULL;
-    if (arn_parse(d->arn, &arn) && str_eq(arn.region, service->host->region)) r = resources_get(&service->streams, arn.account, arn_name(&arn, "stream"));
+    if (arn_parse(d->arn, &arn) && str_eqz(arn.partition, "aws") && str_eq(arn.region, service->host->region))
+        r = resources_get(&service->streams, arn.account, arn_name(&arn, "stream"));
     if (!r) return refuse(fault, OUTCOME_NO_RESOURCE, "The stream does not exist.");
     enum outcome outcome = str_eq(r->account, d->account) ? append((struct stream *)(void *)r, d, txn, fault)
                                                            : refuse(fault, OUTCOME_NO_PERMISSIONS, "The stream belongs to another account.");

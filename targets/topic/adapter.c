@@ -151,8 +151,11 @@ static enum outcome route(void *self, const struct delivery *d, struct txn *txn,
     struct topic_service *service = self;
     struct str account, name;
     struct resource *r = topic_arn_parse(d->arn, &account, &name, NULL) ? resources_get(&service->topics, account, name) : NULL;
-    if (!r) return refuse(fault, OUTCOME_NO_RESOURCE, "The topic does not exist.");
     const struct topic *t = (const struct topic *)(const void *)r;
+    if (!r || !str_eq(t->arn, d->arn)) { /* another region or partition is another topic, as in the service */
+        resource_unref(r);
+        return refuse(fault, OUTCOME_NO_RESOURCE, "The topic does not exist.");
+    }
     bool mine = str_eq(account, d->account);
     enum outcome outcome;
     if (!mine && !(t->compiled_policy && service->host->policy_allows(t->compiled_policy, "sns:Publish", t->arn, d->account, d->source_arn))) {

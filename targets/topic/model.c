@@ -26,7 +26,7 @@ STRUCTURE(attribute_value, "MessageAttributeValue", struct topic_attribute_value
 MAP(message_attributes, "MessageAttributeMap", attribute_value);
 
 STRUCTURE(create, "CreateTopicInput", struct topic_create, MEMBER(struct topic_create, name, "Name", &topic_name, REQUIRED, "the topic's name"),
-          MEMBER(struct topic_create, attributes, "Attributes", &attributes, OPTIONAL, "DisplayName, Policy"));
+          MEMBER(struct topic_create, attributes, "Attributes", &attributes, OPTIONAL, "DisplayName, FifoTopic, Policy"));
 STRUCTURE(created, "CreateTopicResponse", struct topic_arn, MEMBER(struct topic_arn, arn, "TopicArn", &text, OPTIONAL, "the topic's ARN"));
 STRUCTURE(topic_only, "TopicArnInput", struct topic_arn, MEMBER(struct topic_arn, arn, "TopicArn", &arn, REQUIRED, "the topic"));
 STRUCTURE(topic_item, "Topic", struct topic_arn, MEMBER(struct topic_arn, arn, "TopicArn", &text, OPTIONAL, "the topic's ARN"));
@@ -36,7 +36,7 @@ STRUCTURE(listed, "ListTopicsResponse", struct topic_list_answer, MEMBER(struct 
           MEMBER(struct topic_list_answer, token, "NextToken", &text, OPTIONAL, "ask again with this"));
 STRUCTURE(attributes_answer, "GetAttributesResponse", struct topic_attributes, MEMBER(struct topic_attributes, attributes, "Attributes", &attributes, OPTIONAL, "all of them"));
 STRUCTURE(set_topic, "SetTopicAttributesInput", struct topic_set_attribute, MEMBER(struct topic_set_attribute, arn, "TopicArn", &arn, REQUIRED, "the topic"),
-          MEMBER(struct topic_set_attribute, name, "AttributeName", &text, REQUIRED, "DisplayName or Policy"),
+          MEMBER(struct topic_set_attribute, name, "AttributeName", &text, REQUIRED, "DisplayName, FifoTopic or Policy"),
           MEMBER(struct topic_set_attribute, value, "AttributeValue", &text, OPTIONAL, "new value; left out: none"));
 STRUCTURE(subscribe, "SubscribeInput", struct topic_subscribe, MEMBER(struct topic_subscribe, arn, "TopicArn", &arn, REQUIRED, "the topic"),
           MEMBER(struct topic_subscribe, protocol, "Protocol", &protocol, REQUIRED, "kind of endpoint"),

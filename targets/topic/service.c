@@ -32,6 +32,10 @@ static enum err find_topic(struct topic_service *s, struct call *call, struct st
     if (!topic_arn_parse(arn, &account, &name, NULL))
         return fault_set(&call->fault, ERR_INVALID_PARAMETER, "Invalid parameter: TopicArn Reason: '%.*s' is not the ARN of a topic", STR_ARG(arn));
     *t = (struct topic *)(void *)resources_get(&s->topics, account, name);
+    if (*t && !str_eq((*t)->arn, arn)) { /* another region or partition: policies know the topic by its one ARN */
+        resource_unref(&(*t)->r);
+        *t = NULL;
+    }
     return *t ? ERR_OK : fault_set(&call->fault, ERR_NOT_FOUND, "Topic does not exist");
 }
 
@@ -177,6 +181,7 @@ static enum err get_topic_attributes(void *self, struct call *call) {
     attribute(call, items, "Owner", t->r.account);
     attribute(call, items, "DisplayName", t->display_name.p ? t->display_name : STR(""));
     attribute(call, items, "Policy", t->policy);
+    if (topic_is_fifo(t)) attribute(call, items, "FifoTopic", STR("true"));
     attribute(call, items, "SubscriptionsConfirmed", arena_printf(call->arena, "%zu", t->count));
     attribute(call, items, "SubscriptionsPending", STR("0"));
     attribute(call, items, "SubscriptionsDeleted", STR("0"));
@@ -222,10 +227,11 @@ static void put_sorted(struct topic *t, struct subscription *s) {
 
 /* Puts the subscription, new or changed, into a new entry of its topic. Takes over the reference. */
 static enum err put_subscription(struct topic_service *s, struct call *call, const struct topic *old, struct subscription *sub) {
-    struct topic *t = old->count < SUBSCRIPTIONS_MAX ? topic_new(s->host, old->r.account, old->r.name, old, 1) : NULL;
+    bool room = old->count < SUBSCRIPTIONS_MAX || subscription_index(old, sub->arn) < old->count;
+    struct topic *t = room ? topic_new(s->host, old->r.account, old->r.name, old, 1) : NULL;
     if (!t) {
         subscription_unref(sub);
-        return old->count < SUBSCRIPTIONS_MAX ? no_memory(call) : fault_set(&call->fault, ERR_LIMIT, "A topic has at most %d subscriptions.", SUBSCRIPTIONS_MAX);
+        return room ? no_memory(call) : fault_set(&call->fault, ERR_LIMIT, "A topic has at most %d subscriptions.", SUBSCRIPTIONS_MAX);
     }
     put_sorted(t, sub);
     return store_subscription(s, call, t, sub, STR_NULL);
@@ -388,6 +394,37 @@ static enum err list_subscriptions(void *self, struct call *call) {
 }
 
 /* ---- publishing ---------------------------------------------------------------------------------------------------------------------------------------- */
+static bool is_type(struct str type, struct str kind) { return str_starts(type, kind) && (type.n == kind.n || type.p[kind.n] == '.'); }
+
+/* Values of these types stand in filters' JSON as they are. */
+static bool is_json_type(struct str type) { return str_eqz(type, "Number") || str_eqz(type, "String.Array"); }
+
+static bool is_json_of(struct str type, struct str value) {
+    json_t *root = json_loadb(value.p, value.n, JSON_DECODE_ANY, NULL);
+    bool ok = str_eqz(type, "Number") ? json_is_number(root) : json_is_array(root);
+    json_decref(root);
+    return ok;
+}
+
+/* SNS's rules. What passed here goes into queues with raw delivery, where it must be readable again. */
+static enum err check_attributes(const struct list *attributes, struct fault *fault) {
+    for (size_t i = 0; i < attributes->n; i++) {
+        const struct map_entry *e = LIST_AT(*attributes, struct map_entry, i);
+        const struct topic_attribute_value *v = e->p;
+        bool binary = is_type(v->type, STR("Binary"));
+        const char *flaw = NULL;
+        if (!binary && !is_type(v->type, STR("String")) && !is_type(v->type, STR("Number")))
+            flaw = "has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.";
+        else if (!(binary ? v->binary : v->text).n) flaw = "must contain a non-empty value of its message attribute type.";
+        else if ((binary ? v->text : v->binary).p) flaw = "must contain one value, that of its message attribute type.";
+        else if (is_json_type(v->type) && !is_json_of(v->type, v->text))
+            flaw = str_eqz(v->type, "Number") ? "is of type Number: its value must be a number." : "is of type String.Array: its value must be a JSON array.";
+        if (flaw)
+            return fault_at(fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0, "Invalid parameter: The message attribute '%.*s' %s", STR_ARG(e->key), flaw);
+    }
+    return ERR_OK;
+}
+
 static void write_attribute(struct json *j, const struct map_entry *e, int form) {
     const struct topic_attribute_value *v = e->p;
     struct buf binary;
@@ -396,11 +433,8 @@ static void write_attribute(struct json *j, const struct map_entry *e, int form)
     struct str value = v->binary.p ? buf_str(&binary) : v->text;
     json_key(j, e->key);
     if (form == 0) { /* for filters: numbers and arrays as JSON, the rest as strings */
-        bool json = str_eqz(v->type, "Number") || str_eqz(v->type, "String.Array");
-        json_t *parsed = json ? json_loadb(value.p, value.n, JSON_DECODE_ANY, NULL) : NULL;
-        if (parsed) json_raw(j, value);
+        if (is_json_type(v->type)) json_raw(j, value);
         else json_str(j, value);
-        json_decref(parsed);
     } else {
         json_object_begin(j);
         json_key_str(j, form == 1 ? "Type" : "DataType", v->type);
@@ -435,8 +469,13 @@ static enum err publish(void *self, struct call *call) {
     struct str arn = in->arn.p ? in->arn : in->target;
     if (!arn.p) return fault_set(&call->fault, ERR_INVALID_PARAMETER, "Invalid parameter: TopicArn or TargetArn must be given");
     if (in->structure.n) return fault_set(&call->fault, ERR_INVALID_PARAMETER, "Invalid parameter: MessageStructure is not supported");
-    enum err err = find_topic(s, call, arn, &t);
+    enum err err = check_attributes(&in->attributes, &call->fault);
+    if (!err) err = find_topic(s, call, arn, &t);
     if (err) return err;
+    if (topic_is_fifo(t) && !in->group.n) {
+        resource_unref(&t->r);
+        return fault_at(&call->fault, ERR_INVALID_PARAMETER, "messageGroupId", 0, 0, "Invalid parameter: The MessageGroupId parameter is required for FIFO topics");
+    }
     id_text(id_random(), id);
     out->id = arena_str(call->arena, str_from(id));
     struct notification n = {.message = in->message, .subject = in->subject, .id = out->id, .group = in->group, .dedup = in->dedup, .event = in->message,

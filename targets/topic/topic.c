@@ -59,10 +59,22 @@ static enum err set_policy(struct topic *t, struct str value, struct fault *faul
     return !value.n || t->policy.p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
 }
 
+bool topic_is_fifo(const struct topic *t) { return str_ends(t->r.name, STR(".fifo")); }
+
+/* The name says it; the attribute, which stock clients send, must agree. */
+static enum err check_fifo(const struct topic *t, struct str value, struct fault *fault) {
+    bool fifo = str_eq_nocase(value, STR("true"));
+    if (!fifo && !str_eq_nocase(value, STR("false"))) return fault_set(fault, ERR_INVALID_PARAMETER, "Invalid parameter: FifoTopic: it is true or false");
+    if (fifo != topic_is_fifo(t))
+        return fault_set(fault, ERR_INVALID_PARAMETER, "Invalid parameter: FifoTopic: FIFO topics, and only they, have names that end in .fifo");
+    return ERR_OK;
+}
+
 enum err topic_set(struct topic *t, struct str name, struct str value, struct fault *fault) {
     if (str_eqz(name, "Policy")) return set_policy(t, value, fault);
+    if (str_eqz(name, "FifoTopic")) return check_fifo(t, value, fault);
     if (!str_eqz(name, "DisplayName"))
-        return fault_set(fault, ERR_INVALID_PARAMETER, "Invalid parameter: AttributeName: %.*s is not known; DisplayName and Policy are", STR_ARG(name));
+        return fault_set(fault, ERR_INVALID_PARAMETER, "Invalid parameter: AttributeName: %.*s is not known; DisplayName, FifoTopic and Policy are", STR_ARG(name));
     t->display_name = value.n ? arena_str(&t->r.arena, value) : STR_NULL;
     return !value.n || t->display_name.p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
 }

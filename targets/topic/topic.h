@@ -48,7 +48,8 @@ struct str topic_arn_text(const struct target_host *host, struct arena *a, struc
 bool topic_arn_parse(struct str text, struct str *account, struct str *name, struct str *id);
 /* A copy with room for `more` subscriptions, those of `from` referenced; NULL from: an empty one. NULL without memory. */
 struct topic *topic_new(const struct target_host *host, struct str account, struct str name, const struct topic *from, size_t more);
-/* DisplayName, Policy; an absent or empty value takes it away. */
+bool topic_is_fifo(const struct topic *t);
+/* DisplayName, Policy; an absent or empty value takes it away. FifoTopic must agree with the name. */
 enum err topic_set(struct topic *t, struct str name, struct str value, struct fault *fault) MUST_USE;
 struct subscription *subscription_new(const struct target_host *host, struct str arn, struct str protocol, struct str endpoint);
 /* A copy to be changed. */

@@ -76,6 +76,7 @@ static void missing_queue_is_no_resource(void **state) {
     assert_int_equal(route(delivery_to(ARN_OF("other"), "{}")), OUTCOME_NO_RESOURCE);
     assert_string_equal(why, "The queue does not exist.");
     assert_int_equal(route(delivery_to("arn:aws:sqs:eu-west-1:" ACCOUNT ":q", "{}")), OUTCOME_NO_RESOURCE);
+    assert_int_equal(route(delivery_to("arn:aws-cn:sqs:us-east-1:" ACCOUNT ":q", "{}")), OUTCOME_NO_RESOURCE);
     OK("DeleteQueue", "{'QueueUrl':'q'}");
     assert_int_equal(route(delivery_to(ARN_OF("q"), "{}")), OUTCOME_NO_RESOURCE);
 }

@@ -44,8 +44,10 @@ static enum err filter_new(struct str text, void **filter, struct fault *fault) 
     *filter = strndup(text.p, text.n);
     return ERR_OK;
 }
+static char filtered[2048]; /* what a filter saw last */
 static bool filter_match(const void *filter, struct str json) {
     char word[64], text[2048];
+    str_copyz(filtered, sizeof filtered, json);
     assert_int_equal(sscanf(filter, "{\"%60[^\"]", word), 1);
     return str_copyz(text, sizeof text, json) && strstr(text, word);
 }
@@ -78,6 +80,18 @@ static int teardown(void **state) {
     target.free(target.self);
     host_end();
     return 0;
+}
+
+/* The same over a store whose commits can be made to fail. */
+static int setup_failing(void **state) {
+    struct fault fault;
+    struct store *inner;
+    if (setup(state)) return -1;
+    target.free(target.self);
+    committer_stop(host.committer);
+    inner = host_store;
+    if (store_open_fault(inner, &host_store, &fault) || committer_start(host_store, NULL, &host.committer, &fault)) return -1;
+    return target_topic_new(&host, &target, &fault) ? -1 : 0;
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------------------------------------- */
@@ -302,12 +316,265 @@ static void another_accounts_rule_needs_the_topics_policy(void **state) {
     arena_fini(&a);
 }
 
+/* Policies speak of one ARN of a topic: another spelling of it must not reach the topic behind their back. */
+static void other_spellings_of_an_arn_name_no_topic(void **state) {
+    (void)state;
+    static const char *const arns[] = {"arn:aws:sns:eu-west-1:111122223333:t", "arn:aws-cn:sns:us-east-1:111122223333:t", "arn:aws:sns::111122223333:t"};
+    struct arena a;
+    struct txn txn;
+    struct fault fault;
+    create("t");
+    subscribe(ARN "t", "sqs", QUEUE);
+    arena_init(&a, 0);
+    txn_init(&txn, &a);
+    for (size_t i = 0; i < 3; i++) {
+        struct delivery d = {.arn = str_from(arns[i]), .account = STR("111122223333"), .input = STR("{}"), .event = STR("{}"), .event_id = STR("e"), .now_ms = 5};
+        refused("GetTopicAttributes", &(struct topic_arn){.arn = str_from(arns[i])}, ERR_NOT_FOUND);
+        refused("Publish", &(struct topic_publish){.arn = str_from(arns[i]), .message = STR("m")}, ERR_NOT_FOUND);
+        refused("Subscribe", &(struct topic_subscribe){.arn = str_from(arns[i]), .protocol = STR("email"), .endpoint = STR("a@b.c")}, ERR_NOT_FOUND);
+        done("DeleteTopic", &(struct topic_arn){.arn = str_from(arns[i])}); /* what is not there is gone */
+        assert_int_equal(target.kind->route(target.self, &d, &txn, &fault), OUTCOME_NO_RESOURCE);
+    }
+    assert_int_equal(sent_count, 0);
+    publish(ARN "t", "m", NULL);
+    assert_int_equal(sent_count, 1);
+    arena_fini(&a);
+}
+
+/* A value that is missing, or of a type nobody knows, is refused here: stored in a queue it could not be read again. */
+static void message_attributes_are_checked(void **state) {
+    (void)state;
+    static const struct topic_attribute_value bad[] = {{.type = {"String", 6}},
+                                                       {.type = {"String", 6}, .text = {"", 0}},
+                                                       {.type = {"Binary", 6}, .text = {"x", 1}},
+                                                       {.type = {"Colour", 6}, .text = {"red", 3}},
+                                                       {.type = {"Number", 6}, .text = {"five", 4}},
+                                                       {.type = {"Number", 6}, .text = {"{}", 2}},
+                                                       {.type = {"String.Array", 12}, .text = {"red", 3}},
+                                                       {.type = {"String", 6}, .text = {"x", 1}, .binary = {"x", 1}}};
+    static const struct topic_attribute_value good[] = {{.type = {"String", 6}, .text = {"red", 3}},
+                                                        {.type = {"Number", 6}, .text = {"-5.5e3", 6}},
+                                                        {.type = {"String.Array", 12}, .text = {"[\"a\",1,true,null]", 17}},
+                                                        {.type = {"Binary", 6}, .binary = {"\0x", 2}}};
+    create("t");
+    subscribe_with(ARN "t", "sqs", QUEUE, "RawMessageDelivery", "true", NULL);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0] + sizeof good / sizeof good[0]; i++) {
+        struct topic_attribute_value value = i < sizeof bad / sizeof bad[0] ? bad[i] : good[i - sizeof bad / sizeof bad[0]];
+        struct map_entry item = {.key = STR("colour"), .p = &value};
+        struct topic_publish in = {.arn = STR(ARN "t"), .message = STR("m"), .attributes = {true, 1, &item}};
+        if (i < sizeof bad / sizeof bad[0]) refused("Publish", &in, ERR_INVALID_PARAMETER);
+        else done("Publish", &in);
+    }
+    assert_int_equal(sent_count, sizeof good / sizeof good[0]);
+}
+
+static void attributes_are_seen_by_filters_as_json(void **state) {
+    (void)state;
+    static const struct { struct topic_attribute_value value; const char *json; } rows[] = {
+        {{.type = {"String", 6}, .text = {"5", 1}}, "{\"a\":\"5\"}"},
+        {{.type = {"Number", 6}, .text = {"5", 1}}, "{\"a\":5}"},
+        {{.type = {"String.Array", 12}, .text = {"[\"x\",2]", 7}}, "{\"a\":[\"x\",2]}"}};
+    create("t");
+    subscribe_with(ARN "t", "sqs", QUEUE, "FilterPolicy", "{\"a\":[\"x\"]}", NULL);
+    for (size_t i = 0; i < 3; i++) {
+        struct topic_attribute_value value = rows[i].value;
+        struct map_entry item = {.key = STR("a"), .p = &value};
+        done("Publish", &(struct topic_publish){.arn = STR(ARN "t"), .message = STR("m"), .attributes = {true, 1, &item}});
+        assert_string_equal(filtered, rows[i].json);
+    }
+}
+
+/* At the limit nothing can be added, but what is there can still be changed and taken away. */
+static void a_full_topic_can_still_be_changed(void **state) {
+    (void)state;
+    char arn[256];
+    create("t");
+    struct topic_service *service = target.self;
+    subscribe_with(ARN "t", "email", "first@example.com", NULL, NULL, arn);
+    struct topic *old = (struct topic *)(void *)resources_get(&service->topics, STR("111122223333"), STR("t"));
+    struct topic *full = topic_new(&host, STR("111122223333"), STR("t"), old, SUBSCRIPTIONS_MAX);
+    assert_non_null(full);
+    for (int i = 1; i < SUBSCRIPTIONS_MAX; i++) { /* shown, not stored: ten thousand calls would say no more */
+        char id[128], endpoint[32];
+        snprintf(id, sizeof id, ARN "t:~%05d", i);
+        snprintf(endpoint, sizeof endpoint, "u%d@example.com", i);
+        struct subscription *s = subscription_new(&host, str_from(id), STR("email"), str_from(endpoint));
+        assert_non_null(s);
+        full->subscriptions[full->count++] = s;
+    }
+    assert_int_equal(full->count, SUBSCRIPTIONS_MAX);
+    resource_unref(&old->r);
+    assert_true(resources_show(&service->topics, &full->r));
+    refused("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("one@too.many")}, ERR_LIMIT);
+    done("SetSubscriptionAttributes", &(struct topic_set_attribute){.arn = str_from(arn), .name = STR("RawMessageDelivery"), .value = STR("true")});
+    done("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("first@example.com")});
+    done("Unsubscribe", &(struct topic_subscription_arn){.arn = str_from(arn)});
+    done("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("one@too.many")});
+}
+
+static void a_fifo_topic_wants_a_group(void **state) {
+    (void)state;
+    struct map_entry fifo = {.key = STR("FifoTopic"), .s = STR("true")};
+    done("CreateTopic", &(struct topic_create){.name = STR("t.fifo"), .attributes = {true, 1, &fifo}});
+    refused("CreateTopic", &(struct topic_create){.name = STR("t"), .attributes = {true, 1, &fifo}}, ERR_INVALID_PARAMETER);
+    fifo.s = STR("perhaps");
+    refused("CreateTopic", &(struct topic_create){.name = STR("u.fifo"), .attributes = {true, 1, &fifo}}, ERR_INVALID_PARAMETER);
+    subscribe(ARN "t.fifo", "sqs", QUEUE ".fifo");
+    refused("Publish", &(struct topic_publish){.arn = STR(ARN "t.fifo"), .message = STR("m")}, ERR_INVALID_PARAMETER);
+    assert_int_equal(sent_count, 0);
+    done("Publish", &(struct topic_publish){.arn = STR(ARN "t.fifo"), .message = STR("m"), .group = STR("g")});
+    assert_int_equal(sent_count, 1);
+    struct host_call c;
+    assert_int_equal(run(&c, "GetTopicAttributes", &(struct topic_arn){.arn = STR(ARN "t.fifo")}), ERR_OK);
+    const struct topic_attributes *out = c.call.out;
+    bool said = false;
+    for (size_t i = 0; i < out->attributes.n; i++) {
+        const struct map_entry *e = LIST_AT(out->attributes, struct map_entry, i);
+        said = said || (str_eqz(e->key, "FifoTopic") && str_eqz(e->s, "true"));
+    }
+    assert_true(said);
+    arena_fini(&c.arena);
+}
+
+static void creating_a_topic_again_gives_the_same_topic(void **state) {
+    (void)state;
+    create("t");
+    subscribe(ARN "t", "sqs", QUEUE);
+    struct host_call c;
+    assert_int_equal(run(&c, "CreateTopic", &(struct topic_create){.name = STR("t")}), ERR_OK);
+    assert_true(str_eqz(((const struct topic_arn *)c.call.out)->arn, ARN "t"));
+    arena_fini(&c.arena);
+    publish(ARN "t", "m", NULL);
+    assert_int_equal(sent_count, 1); /* its subscription is there still */
+}
+
+static void lists_of_topics_have_pages(void **state) {
+    (void)state;
+    char token[300] = "";
+    for (int i = 0; i < 205; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "t%03d", i);
+        create(name);
+    }
+    for (int seen = 0; seen < 205;) {
+        struct host_call c;
+        assert_int_equal(run(&c, "ListTopics", &(struct topic_list){.token = token[0] ? str_from(token) : STR_NULL}), ERR_OK);
+        const struct topic_list_answer *out = c.call.out;
+        assert_int_equal(out->topics.n, seen < 200 ? 100 : 5);
+        for (size_t i = 0; i < out->topics.n; i++) {
+            char arn[128];
+            snprintf(arn, sizeof arn, ARN "t%03d", seen++);
+            assert_true(str_eqz(LIST_AT(out->topics, struct topic_arn, i)->arn, arn));
+        }
+        assert_int_equal(out->token.n > 0, seen < 205);
+        str_copyz(token, sizeof token, out->token);
+        arena_fini(&c.arena);
+    }
+}
+
+static void subscriptions_are_listed_by_topic(void **state) {
+    (void)state;
+    struct host_call c;
+    create("t"), create("u");
+    subscribe(ARN "t", "email", "a@example.com");
+    subscribe(ARN "t", "sqs", QUEUE);
+    subscribe(ARN "u", "email", "c@example.com");
+    assert_int_equal(run(&c, "ListSubscriptionsByTopic", &(struct topic_list_subscriptions){.arn = STR(ARN "t")}), ERR_OK);
+    const struct topic_list_subscriptions_answer *out = c.call.out;
+    assert_int_equal(out->subscriptions.n, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct topic_subscription *s = LIST_AT(out->subscriptions, struct topic_subscription, i);
+        assert_true(str_eqz(s->topic, ARN "t"));
+        assert_true(str_eqz(s->owner, "111122223333"));
+        assert_true(str_starts(s->arn, STR(ARN "t:")));
+    }
+    arena_fini(&c.arena);
+    refused("ListSubscriptionsByTopic", &(struct topic_list_subscriptions){.arn = STR(ARN "gone")}, ERR_NOT_FOUND);
+}
+
+/* A failed commit: nothing is shown that is not stored. */
+static void a_failed_commit_changes_nothing(void **state) {
+    (void)state;
+    struct host_call c;
+    create("t");
+    store_fault_at(host_store, 1, ERR_STORAGE_FULL, false);
+    refused("CreateTopic", &(struct topic_create){.name = STR("u")}, ERR_STORAGE_FULL);
+    refused("GetTopicAttributes", &(struct topic_arn){.arn = STR(ARN "u")}, ERR_NOT_FOUND);
+    store_fault_at(host_store, 1, ERR_STORAGE_FULL, false);
+    refused("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("a@b.c")}, ERR_STORAGE_FULL);
+    assert_int_equal(run(&c, "ListSubscriptionsByTopic", &(struct topic_list_subscriptions){.arn = STR(ARN "t")}), ERR_OK);
+    assert_int_equal(((const struct topic_list_subscriptions_answer *)c.call.out)->subscriptions.n, 0);
+    arena_fini(&c.arena);
+    store_fault_at(host_store, 1, ERR_STORAGE_FULL, false);
+    refused("DeleteTopic", &(struct topic_arn){.arn = STR(ARN "t")}, ERR_STORAGE_FULL);
+    publish(ARN "t", "m", NULL);
+}
+
+static void attribute_values_are_checked(void **state) {
+    (void)state;
+    static const char *const bad[][2] = {{"FilterPolicyScope", "Message"}, {"RawMessageDelivery", "yes"}, {"RedrivePolicy", "{}"}, {"RedrivePolicy", "not json"},
+                                         {"RedrivePolicy", "{\"deadLetterTargetArn\":\"" ARN "t\"}"}, {"RedrivePolicy", "{\"deadLetterTargetArn\":5}"}};
+    char arn[256];
+    create("t");
+    subscribe_with(ARN "t", "sqs", QUEUE, NULL, NULL, arn);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct map_entry item = {.key = str_from(bad[i][0]), .s = str_from(bad[i][1])};
+        refused("SetSubscriptionAttributes", &(struct topic_set_attribute){.arn = str_from(arn), .name = item.key, .value = item.s}, ERR_INVALID_PARAMETER);
+        refused("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("a@b.c"), .attributes = {true, 1, &item}},
+                ERR_INVALID_PARAMETER);
+    }
+    refused("SetTopicAttributes", &(struct topic_set_attribute){.arn = STR(ARN "t"), .name = STR("Colour"), .value = STR("red")}, ERR_INVALID_PARAMETER);
+    refused("SetSubscriptionAttributes", &(struct topic_set_attribute){.arn = STR(ARN "t:gone"), .name = STR("RawMessageDelivery"), .value = STR("true")}, ERR_NOT_FOUND);
+}
+
+/* ---- threads ---------------------------------------------------------------------------------------------------------------------------- */
+enum { ROUNDS = 200 };
+static void *route_often(void *ctx) {
+    (void)ctx;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct arena a;
+        struct txn txn;
+        struct fault fault;
+        arena_init(&a, 0);
+        txn_init(&txn, &a);
+        struct delivery d = {.arn = STR(ARN "t"), .account = STR("111122223333"), .input = STR("{}"), .event = STR("{}"), .event_id = STR("e"), .now_ms = 5};
+        if (target.kind->route(target.self, &d, &txn, &fault) != OUTCOME_DELIVERED) abort();
+        arena_fini(&a);
+    }
+    return NULL;
+}
+
+static enum outcome forward_nowhere(void *flow, const struct delivery *d, struct txn *txn, struct fault *fault) {
+    (void)flow, (void)txn, (void)fault;
+    if (!d->arn.n || !d->input.n) abort();
+    return OUTCOME_DELIVERED;
+}
+
+static void routing_goes_on_while_subscriptions_change(void **state) {
+    (void)state;
+    pthread_t threads[2];
+    char arn[256];
+    host.forward = forward_nowhere;
+    create("t");
+    for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_create(&threads[i], NULL, route_often, NULL), 0);
+    for (int i = 0; i < ROUNDS / 4; i++) {
+        subscribe_with(ARN "t", "sqs", QUEUE, "FilterPolicyScope", i % 2 ? "MessageBody" : "MessageAttributes", arn);
+        done("SetTopicAttributes", &(struct topic_set_attribute){.arn = STR(ARN "t"), .name = STR("DisplayName"), .value = STR("d")});
+        done("Unsubscribe", &(struct topic_subscription_arn){.arn = str_from(arn)});
+    }
+    for (size_t i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(every_protocol_gets_its_form), T(raw_delivery_is_the_message_itself_with_its_attributes), T(filters_look_at_attributes_or_body),
         T(a_failing_subscription_does_not_touch_the_others), T(endpoints_must_fit_their_protocols), T(subscribing_again_is_the_same_subscription),
         T(pages_hold_every_subscription_once), T(topics_and_subscriptions_are_there_after_a_restart), T(another_accounts_rule_needs_the_topics_policy),
+        T(other_spellings_of_an_arn_name_no_topic), T(message_attributes_are_checked), T(attributes_are_seen_by_filters_as_json),
+        T(a_full_topic_can_still_be_changed), T(a_fifo_topic_wants_a_group), T(creating_a_topic_again_gives_the_same_topic),
+        T(lists_of_topics_have_pages), T(subscriptions_are_listed_by_topic), cmocka_unit_test_setup_teardown(a_failed_commit_changes_nothing, setup_failing, teardown), T(attribute_values_are_checked),
+        T(routing_goes_on_while_subscriptions_change),
     };
     return cmocka_run_group_tests_name("targets/topic", tests, NULL, NULL);
 }
