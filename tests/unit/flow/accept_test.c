@@ -291,6 +291,35 @@ static void a_store_that_fails_acknowledges_nothing_and_frees_the_ids(void **sta
     caller_release(caller);
 }
 
+static enum err add_ids(void *ctx, const struct id *ids, size_t count, int64_t at_ms) {
+    (void)ids, (void)at_ms;
+    *(size_t *)ctx += count;
+    return ERR_OK;
+}
+
+static size_t stored_ids(void) {
+    size_t n = 0;
+    struct fault fault;
+    ok(host.store->ops->ids_scan(host.store, INT64_MIN, add_ids, &n, &fault), &fault);
+    return n;
+}
+
+static void stored_ids_are_forgotten_after_the_window(void **state) {
+    (void)state;
+    account(A1);
+    queue(A1, "q");
+    rule(A1, "r", "{\"source\":[\"s\"]}", "{\"Id\":\"1\",\"Arn\":\"" Q(A1, "q") "\"}");
+    struct caller *caller = caller_of(A1);
+    int64_t start = clock_now_ms();
+    assert_int_equal(put_one(caller, entry("s", "{}")), ERR_OK);
+    assert_int_equal(put_one(caller, entry("nobody wants it", "{}")), ERR_OK);
+    assert_int_equal(stored_ids(), 1); /* what wrote nothing needs no memory on disk */
+    clock_fake(start + host.settings.dedup_window_ms + 60000);
+    UNTIL(stored_ids() == 0);
+    clock_real();
+    caller_release(caller);
+}
+
 static void a_batch_is_judged_entry_by_entry(void **state) {
     (void)state;
     account(A1);
@@ -326,6 +355,7 @@ int main(void) {
         T(too_wide_a_fan_out_refuses_the_entry_and_stores_nothing),
         T(an_id_is_accepted_once_also_across_a_restart),
         T(a_store_that_fails_acknowledges_nothing_and_frees_the_ids),
+        T(stored_ids_are_forgotten_after_the_window),
         T(a_batch_is_judged_entry_by_entry),
     };
     return cmocka_run_group_tests_name("flow/accept", tests, NULL, NULL);
