@@ -242,11 +242,10 @@ static void attribute_flag(struct loader *l, struct request *r, const char *key,
 static void attribute_redrive(struct loader *l, struct request *r, const struct ynode *n) {
     int64_t receives = 0;
     if (!n || !check_map(l, n, "redrive")) return;
+    const struct ynode *most = get(n, "max-receives");
     struct str arn = queue_arn(l, get(n, "queue"));
-    if (!arn.p || !number_of(l, get(n, "max-receives"), 1, 1000, &receives)) {
-        problem_at(l->problems, n, "queue and max-receives (1 to 1000) are expected here");
-        return;
-    }
+    if (!arn.p || !most || most->kind == YNODE_NULL) problem_at(l->problems, n, "queue and max-receives (1 to 1000) are expected here");
+    if (!number_of(l, most, 1, 1000, &receives) || !arn.p) return;
     member(r, "RedrivePolicy", arena_printf(l->arena, "{\"deadLetterTargetArn\":\"%.*s\",\"maxReceiveCount\":%lld}", STR_ARG(arn), (long long)receives));
 }
 
@@ -678,13 +677,34 @@ static void each(struct loader *l, const struct ynode *account, const char *sect
     for (const struct ynode *n = named(l, get(account, section)); n; n = n->next) load(l, n);
 }
 
+/* How many queues stand behind this one, each the dead-letter queue of the one before. In a ring, and past CHAIN_MAX, all are at the end. */
+enum { CHAIN_MAX = 8 };
+static int chain_length(const struct ynode *queues, const struct ynode *queue) {
+    int n = 0;
+    while (n < CHAIN_MAX) {
+        const struct ynode *next = get(get(queue, "dead-letter"), "queue");
+        queue = next ? ynode_get(queues, next->text) : NULL;
+        if (!queue) break;
+        n++;
+    }
+    return n;
+}
+
+/* A dead-letter queue comes before those that name it. */
+static void load_queues(struct loader *l, const struct ynode *queues) {
+    const struct ynode *first = named(l, queues);
+    for (int n = 0; n <= CHAIN_MAX; n++)
+        for (const struct ynode *queue = first; queue; queue = queue->next)
+            if (chain_length(queues, queue) == n) load_queue(l, queue);
+}
+
 /* All accounts pass through each step before the next one begins: a rule may name anything of any account. */
 static void load_step(struct loader *l, const struct ynode *account, int step) {
     switch (step) {
     case 0: load_account_itself(l, account); break;
     case 1: each(l, account, "buses", load_bus); break;
     case 2: each(l, account, "streams", load_stream); break;
-    case 3: each(l, account, "queues", load_queue); break;
+    case 3: load_queues(l, get(account, "queues")); break;
     case 4: each(l, account, "functions", load_function); break;
     case 5: each(l, account, "logs", load_log); break;
     case 6: each(l, account, "topics", load_topic); break;

@@ -45,7 +45,12 @@ static int compare_places(const void *one, const void *other) {
 }
 
 void problems_sort(struct problems *p) {
+    size_t kept = 0;
     if (p->count) qsort(p->items, p->count, sizeof *p->items, compare_places);
+    for (size_t i = 0; i < p->count; i++)
+        if (!kept || compare_places(&p->items[kept - 1], &p->items[i]) != 0) p->items[kept++] = p->items[i];
+    p->total -= p->count - kept;
+    p->count = kept;
 }
 
 /* ---- scalars ------------------------------------------------------------------------------------------------------------------------------- */
