@@ -176,11 +176,14 @@ static void example_holds(const struct rulefile_key *k, struct str example) {
     buf_add(&text, example);
     buf_addz(&text, frames[i].after);
     struct rulefile file = read_text(buf_str(&text), &a);
-    char member[64];
+    char member[64], inside[64], item[64];
     snprintf(member, sizeof member, ".%s", k->key);
+    snprintf(inside, sizeof inside, ".%s.", k->key);
+    snprintf(item, sizeof item, ".%s[", k->key);
     for (size_t p = 0; p < file.problems.count; p++) {
         const struct problem *problem = &file.problems.items[p];
-        bool of_example = !problem->path.n || str_ends(problem->path, str_from(member)) || memmem(problem->path.p, problem->path.n, member, strlen(member));
+        bool of_example = !problem->path.n || str_ends(problem->path, str_from(member)) || between(problem->path, inside, "").p ||
+                          between(problem->path, item, "").p;
         if (of_example && !memmem(problem->message.p, problem->message.n, "FIFO", 4))
             fail_msg("%.*s: %.*s: %.*s", STR_ARG(example), STR_ARG(problem->path), STR_ARG(problem->message));
     }
