@@ -67,8 +67,10 @@ enum exit_code validate_run(struct session *s, int argc, char **argv) {
         bool taken = false;
         err = globals_take(&s->globals, argc, argv, &at, &taken, &fault);
         if (err || taken) continue;
-        if (argv[at][0] == '-' && argv[at][1]) err = fault_set(&fault, ERR_USAGE, "%s is not known; it takes rule files, directories and --region", argv[at]);
-        else paths[count++] = argv[at++];
+        if (argv[at][0] == '-' && argv[at][1])
+            err = fault_set(&fault, ERR_USAGE, "%s is not known; it takes rule files, directories and --region", argv[at]);
+        else
+            paths[count++] = argv[at++];
     }
     if (!err && !count) err = fault_set(&fault, ERR_USAGE, "which files? busctl validate FILE...");
     for (size_t i = 0; !err && i < count; i++) err = validate_path(&v, paths[i]);

@@ -241,8 +241,10 @@ static void put_file(const char *path, const char *text) {
 
 static void validate_tells_every_mistake_of_every_file(void **state) {
     (void)state;
-    static const char *const good = "accounts: {\"111122223333\": {buses: {default: {rules: {r: {pattern: {source: [a]}, targets: {t: {queue: q}}}}}}}}\n";
-    static const char *const bad = "accounts:\n  \"111122223333\":\n    nmae: x\n    buses: {default: {rules: {ec2: {pattern: {detail: {state: [on, {prefx: s}]}}}}}}\n";
+    static const char *const good =
+        "accounts: {\"111122223333\": {buses: {default: {rules: {r: {pattern: {source: [a]}, targets: {t: {queue: q}}}}}}}}\n";
+    static const char *const bad = "accounts:\n  \"111122223333\":\n    nmae: x\n    buses: {default: {rules: {ec2: {pattern: {detail: "
+                                   "{state: [on, {prefx: s}]}}}}}}\n";
     char dir[] = "/tmp/validate_test.XXXXXX", a[64], b[64], c[64], wanted[1024];
     assert_non_null(mkdtemp(dir));
     snprintf(a, sizeof a, "%s/a.yaml", dir);
@@ -257,7 +259,8 @@ static void validate_tells_every_mistake_of_every_file(void **state) {
     put_file(c, bad); /* of another ending: not looked at */
     snprintf(wanted, sizeof wanted,
              "%s:3:5: accounts.111122223333.nmae: 'nmae' is not known here; did you mean name?\n"
-             "%s:4:68: accounts.111122223333.buses.default.rules.ec2.pattern.detail.state[1]: Event pattern is not valid. Reason: Unrecognized match type prefx\n",
+             "%s:4:68: accounts.111122223333.buses.default.rules.ec2.pattern.detail.state[1]: Event pattern is not valid. Reason: "
+             "Unrecognized match type prefx\n",
              b, b);
     assert_int_equal(runs(NULL, WORDS("validate", dir)), 3);
     assert_string_equal(out, wanted);
