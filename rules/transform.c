@@ -308,8 +308,8 @@ enum err transform_apply(const struct transform *t, const struct transform_event
     struct buf text;
     enum err err = ERR_OK;
     if (t->constant.p) {
-        *out = t->constant;
-        return ERR_OK;
+        *out = arena_str(a, t->constant); /* the transform may go before its output does */
+        return out->p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
     }
     buf_init(&text, 0);
     if (t->input_path) {

@@ -1,6 +1,7 @@
-/* Rule files. tests/cases/rulefile/whole.yaml has every key there is; whole.txt is what it declares. mistakes.jsonl: each line is a test of its own,
- * {"name", "text", "problems": ["LINE:COLUMN: PATH: message"]}, all problems of the text in order. The reference (rules/RULEFILES.md) is read too: each
- * key has its row, and each example holds. */
+/* Rule files. tests/cases/rulefile/whole.yaml has every key there is; whole.txt is what it declares. mistakes.jsonl: each line is a test of
+ * its own,
+ * {"name", "text", "problems": ["LINE:COLUMN: PATH: message"]}, all problems of the text in order. The reference (rules/RULEFILES.md) is
+ * read too: each key has its row, and each example holds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +47,8 @@ static void same(const struct buf *got, struct str wanted) {
     if (!str_eq(buf_str(got), wanted)) fail_msg("got\n%.*s\nexpected\n%.*s", STR_ARG(buf_str(got)), STR_ARG(wanted));
 }
 
-/* ---- mistakes ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- mistakes -------------------------------------------------------------------------------------------------------------------------
+ */
 static void run_mistake(void **state) {
     const struct node *c = *state;
     struct arena a;
@@ -77,7 +79,8 @@ static bool add_mistakes(void) {
     return test_count >= CASES_LEAST;
 }
 
-/* ---- what is right -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- what is right
+ * -------------------------------------------------------------------------------------------------------------------------- */
 static void the_whole_format_becomes_operations(void **state) {
     (void)state;
     struct arena a;
@@ -111,8 +114,11 @@ static void nothing_declares_nothing(void **state) {
 static void every_dead_letter_queue_comes_before_those_that_name_it(void **state) {
     (void)state;
     struct arena a;
-    struct rulefile file = read_text(STR("accounts: {\"111122223333\": {queues: {a: {dead-letter: {queue: b, max-receives: 1}}, b: {dead-letter: {queue: c, max-receives: 1}}, c: ,\n"
-                                         " r: {dead-letter: {queue: s, max-receives: 1}}, s: {dead-letter: {queue: r, max-receives: 1}}}}}"), &a);
+    struct rulefile file =
+        read_text(STR("accounts: {\"111122223333\": {queues: {a: {dead-letter: {queue: b, max-receives: 1}}, b: {dead-letter: {queue: c, "
+                      "max-receives: 1}}, c: ,\n"
+                      " r: {dead-letter: {queue: s, max-receives: 1}}, s: {dead-letter: {queue: r, max-receives: 1}}}}}"),
+                  &a);
     static const char *const order[] = {"account", "queue c", "queue b", "queue a", "queue r", "queue s"};
     assert_int_equal(file.problems.total, 0);
     assert_int_equal(file.count, sizeof order / sizeof order[0]);
@@ -132,7 +138,8 @@ static void a_file_past_its_memory_is_refused(void **state) {
     arena_fini(&a);
 }
 
-/* ---- the reference ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the reference
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 static struct str between(struct str text, const char *begin, const char *end) {
     const char *from = text.n ? memmem(text.p, text.n, begin, strlen(begin)) : NULL;
     if (!from) return STR_NULL;
@@ -153,8 +160,11 @@ static const struct {
     {"statement", "accounts: {\"111122223333\": {buses: {b: {policy: [{\n", "\n}]}}}}\n"},
     {"rule", "accounts: {\"111122223333\": {buses: {b: {rules: {r: {\n", "\n}}}}}}\n"},
     {"target", "accounts: {\"111122223333\": {buses: {b: {rules: {r: {schedule: rate(1 day), targets: {t: {\n", "\n}}}}}}}}\n"},
-    {"transformer", "accounts: {\"111122223333\": {buses: {b: {rules: {r: {schedule: rate(1 day), targets: {t: {queue: q, input-transformer: {\n", "\n}}}}}}}}}\n"},
-    {"retry", "accounts: {\"111122223333\": {buses: {b: {rules: {r: {schedule: rate(1 day), targets: {t: {queue: q, retry: {\n", "\n}}}}}}}}}\n"},
+    {"transformer",
+     "accounts: {\"111122223333\": {buses: {b: {rules: {r: {schedule: rate(1 day), targets: {t: {queue: q, input-transformer: {\n",
+     "\n}}}}}}}}}\n"},
+    {"retry", "accounts: {\"111122223333\": {buses: {b: {rules: {r: {schedule: rate(1 day), targets: {t: {queue: q, retry: {\n",
+     "\n}}}}}}}}}\n"},
     {"stream", "accounts: {\"111122223333\": {streams: {s: {\n", "\n}}}}\n"},
     {"queue", "accounts: {\"111122223333\": {queues: {q: {\n", "\n}}}}\n"},
     {"redrive", "accounts: {\"111122223333\": {queues: {q: {dead-letter: {\n", "\n}}}}}\n"},
@@ -176,11 +186,14 @@ static void example_holds(const struct rulefile_key *k, struct str example) {
     buf_add(&text, example);
     buf_addz(&text, frames[i].after);
     struct rulefile file = read_text(buf_str(&text), &a);
-    char member[64];
+    char member[64], inside[64], item[64];
     snprintf(member, sizeof member, ".%s", k->key);
+    snprintf(inside, sizeof inside, ".%s.", k->key);
+    snprintf(item, sizeof item, ".%s[", k->key);
     for (size_t p = 0; p < file.problems.count; p++) {
         const struct problem *problem = &file.problems.items[p];
-        bool of_example = !problem->path.n || str_ends(problem->path, str_from(member)) || memmem(problem->path.p, problem->path.n, member, strlen(member));
+        bool of_example = !problem->path.n || str_ends(problem->path, str_from(member)) || between(problem->path, inside, "").p ||
+                          between(problem->path, item, "").p;
         if (of_example && !memmem(problem->message.p, problem->message.n, "FIFO", 4))
             fail_msg("%.*s: %.*s: %.*s", STR_ARG(example), STR_ARG(problem->path), STR_ARG(problem->message));
     }

@@ -34,26 +34,79 @@ static void one_problem(struct str text, int line, int column, const char *path,
     if (problems.total != 1) fail_msg("%.*s: %zu problems", STR_ARG(text), problems.total);
     const struct problem *p = &problems.items[0];
     if (p->line != line || p->column != column || !str_eqz(p->path, path) || !str_eqz(p->message, message))
-        fail_msg("%.*s\ngives    %d:%d: %.*s: %.*s\nexpected %d:%d: %s: %s", STR_ARG(text), p->line, p->column, STR_ARG(p->path), STR_ARG(p->message), line, column,
-                 path, message);
+        fail_msg("%.*s\ngives    %d:%d: %.*s: %.*s\nexpected %d:%d: %s: %s", STR_ARG(text), p->line, p->column, STR_ARG(p->path),
+                 STR_ARG(p->message), line, column, path, message);
 }
 
 static void scalars_have_the_types_of_json(void **state) {
     (void)state;
     static const char *const rows[][2] = {
-        {"5", "5"}, {"-5", "-5"}, {"0", "0"}, {"-0", "-0"}, {"5.0", "5.0"}, {"0.5", "0.5"}, {"1e3", "1e3"}, {"1E+3", "1E+3"}, {"1.50e-7", "1.50e-7"},
+        {"5", "5"},
+        {"-5", "-5"},
+        {"0", "0"},
+        {"-0", "-0"},
+        {"5.0", "5.0"},
+        {"0.5", "0.5"},
+        {"1e3", "1e3"},
+        {"1E+3", "1E+3"},
+        {"1.50e-7", "1.50e-7"},
         {"123456789012345678901234567890", "123456789012345678901234567890"},
-        {"true", "true"}, {"True", "true"}, {"TRUE", "true"}, {"false", "false"}, {"False", "false"}, {"FALSE", "false"},
-        {"null", "null"}, {"~", "null"}, {"Null", "null"}, {"NULL", "null"}, {"", "null"},
-        {"yes", "\"yes\""}, {"no", "\"no\""}, {"on", "\"on\""}, {"off", "\"off\""}, {"Yes", "\"Yes\""}, {"OFF", "\"OFF\""}, {"y", "\"y\""}, {"n", "\"n\""},
-        {"tRUE", "\"tRUE\""}, {"nULL", "\"nULL\""}, {"-", NULL},
-        {"i-0abc", "\"i-0abc\""}, {"2026-05-01", "\"2026-05-01\""}, {"12:30:45", "\"12:30:45\""}, {"1.2.3", "\"1.2.3\""}, {"10.0.0.0/8", "\"10.0.0.0/8\""},
-        {"5 minutes", "\"5 minutes\""}, {"1e", "\"1e\""}, {"e5", "\"e5\""}, {"_1", "\"_1\""}, {".", "\".\""}, {"..", "\"..\""}, {"-a", "\"-a\""}, {"0xyz", "\"0xyz\""}, {"nan", "\"nan\""},
-        {"inf", "\"inf\""}, {"=", "\"=\""},
-        {"\"5\"", "\"5\""}, {"'5'", "\"5\""}, {"\"true\"", "\"true\""}, {"'~'", "\"~\""}, {"\"017\"", "\"017\""}, {"''", "\"\""}, {"\"a\\nb\"", "\"a\\nb\""},
-        {"\"\\u20ac\"", "\"\xE2\x82\xAC\""}, {"'it''s'", "\"it's\""}, {"|\n  a\n  b\n", "\"a\\nb\\n\""}, {">\n  a\n  b\n", "\"a b\\n\""}, {"|-\n  5\n", "\"5\""},
-        {"[1, a, [], {}]", "[1,\"a\",[],{}]"}, {"{a: 1, 'b': [x]}", "{\"a\":1,\"b\":[\"x\"]}"}, {"{yes: 1, 5: 2, \"\": 3}", "{\"yes\":1,\"5\":2,\"\":3}"},
-        {"\n  b: 2\n  a: 1\n", "{\"b\":2,\"a\":1}"}, {"\n  - x\n  -\n", "[\"x\",null]"}, {"a # not this", "\"a\""},
+        {"true", "true"},
+        {"True", "true"},
+        {"TRUE", "true"},
+        {"false", "false"},
+        {"False", "false"},
+        {"FALSE", "false"},
+        {"null", "null"},
+        {"~", "null"},
+        {"Null", "null"},
+        {"NULL", "null"},
+        {"", "null"},
+        {"yes", "\"yes\""},
+        {"no", "\"no\""},
+        {"on", "\"on\""},
+        {"off", "\"off\""},
+        {"Yes", "\"Yes\""},
+        {"OFF", "\"OFF\""},
+        {"y", "\"y\""},
+        {"n", "\"n\""},
+        {"tRUE", "\"tRUE\""},
+        {"nULL", "\"nULL\""},
+        {"-", NULL},
+        {"i-0abc", "\"i-0abc\""},
+        {"2026-05-01", "\"2026-05-01\""},
+        {"12:30:45", "\"12:30:45\""},
+        {"1.2.3", "\"1.2.3\""},
+        {"10.0.0.0/8", "\"10.0.0.0/8\""},
+        {"5 minutes", "\"5 minutes\""},
+        {"1e", "\"1e\""},
+        {"e5", "\"e5\""},
+        {"_1", "\"_1\""},
+        {".", "\".\""},
+        {"..", "\"..\""},
+        {"-a", "\"-a\""},
+        {"0xyz", "\"0xyz\""},
+        {"nan", "\"nan\""},
+        {"inf", "\"inf\""},
+        {"=", "\"=\""},
+        {"\"5\"", "\"5\""},
+        {"'5'", "\"5\""},
+        {"\"true\"", "\"true\""},
+        {"'~'", "\"~\""},
+        {"\"017\"", "\"017\""},
+        {"''", "\"\""},
+        {"\"a\\nb\"", "\"a\\nb\""},
+        {"\"\\u20ac\"", "\"\xE2\x82\xAC\""},
+        {"'it''s'", "\"it's\""},
+        {"|\n  a\n  b\n", "\"a\\nb\\n\""},
+        {">\n  a\n  b\n", "\"a b\\n\""},
+        {"|-\n  5\n", "\"5\""},
+        {"[1, a, [], {}]", "[1,\"a\",[],{}]"},
+        {"{a: 1, 'b': [x]}", "{\"a\":1,\"b\":[\"x\"]}"},
+        {"{yes: 1, 5: 2, \"\": 3}", "{\"yes\":1,\"5\":2,\"\":3}"},
+        {"\n  b: 2\n  a: 1\n", "{\"b\":2,\"a\":1}"},
+        {"\n  - x\n  -\n", "[\"x\",null]"},
+        {"a # not this", "\"a\""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct str text = arena_printf(&arena, "k: %s", rows[i][0]);
@@ -74,12 +127,15 @@ static void scalars_have_the_types_of_json(void **state) {
 
 static void numbers_of_some_readers_only_are_refused(void **state) {
     (void)state;
-    static const char *const words[] = {"017", "00", "-017", "0x1F", "0XFF", "-0x1", "0o17", "0b101", ".5", "-.5", "5.", "+5", "+5.5", "1_000", "1_0.5", "01.5", "1.e3", "+1e3", ".5e1",
-                                        ".nan", ".NaN", ".inf", "-.inf", "+.inf", ".INF"};
+    static const char *const words[] = {"017",  "00",   "-017", "0x1F", "0XFF",  "-0x1",  "0o17", "0b101", ".5",
+                                        "-.5",  "5.",   "+5",   "+5.5", "1_000", "1_0.5", "01.5", "1.e3",  "+1e3",
+                                        ".5e1", ".nan", ".NaN", ".inf", "-.inf", "+.inf", ".INF"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         struct str text = arena_printf(&arena, "a:\n  - %s", words[i]);
-        struct str message = arena_printf(&arena, "%s is a number to some YAML readers and not to others; write it as JSON does (17, 0.5, 1e3), or in quotes if it is a string",
-                                          words[i]);
+        struct str message = arena_printf(
+            &arena,
+            "%s is a number to some YAML readers and not to others; write it as JSON does (17, 0.5, 1e3), or in quotes if it is a string",
+            words[i]);
         one_problem(text, 2, 5, "a[0]", message.p);
     }
 }
@@ -101,7 +157,8 @@ static void what_is_not_supported_is_refused_at_its_place(void **state) {
 static void what_is_no_yaml_is_refused_at_its_place(void **state) {
     (void)state;
     one_problem(STR("a: [1\n"), 2, 1, "", "this is not YAML: did not find expected ',' or ']', while parsing a flow sequence");
-    one_problem(STR("a: 1\n\tb: 2\n"), 2, 1, "", "this is not YAML: found a tab character that violates indentation, while scanning a plain scalar");
+    one_problem(STR("a: 1\n\tb: 2\n"), 2, 1, "",
+                "this is not YAML: found a tab character that violates indentation, while scanning a plain scalar");
     one_problem(STR("a: \"x"), 1, 6, "", "this is not YAML: found unexpected end of stream, while scanning a quoted scalar");
     one_problem(STR("a: b: c\n"), 1, 5, "", "this is not YAML: mapping values are not allowed in this context");
     one_problem(STR("a: 1\n b: 2\n"), 2, 3, "", "this is not YAML: mapping values are not allowed in this context");
@@ -119,14 +176,18 @@ static void an_empty_file_is_nothing(void **state) {
         assert_int_equal(problems.total, 0);
     }
     assert_null(read_text(STR_NULL));
-    assert_int_equal(read_text(STR("\xEF\xBB\xBF" "a: 1\n"))->kind, YNODE_MAP); /* a byte order mark is no mistake */
+    assert_int_equal(read_text(STR("\xEF\xBB\xBF"
+                                   "a: 1\n"))
+                         ->kind,
+                     YNODE_MAP); /* a byte order mark is no mistake */
     assert_int_equal(problems.total, 0);
 }
 
 static void nodes_know_where_they_stand(void **state) {
     (void)state;
     const struct ynode *root = read_text(STR("a:\n  b: [x, {c: \"d\"}]\n\xC3\xA9: z\n"));
-    const struct ynode *b = ynode_get(ynode_get(root, STR("a")), STR("b")), *d = ynode_get(b->child->next, STR("c")), *z = ynode_get(root, STR("\xC3\xA9"));
+    const struct ynode *b = ynode_get(ynode_get(root, STR("a")), STR("b")), *d = ynode_get(b->child->next, STR("c")),
+                       *z = ynode_get(root, STR("\xC3\xA9"));
     assert_int_equal(root->count, 2);
     assert_true(b->line == 2 && b->column == 6 && b->key_line == 2 && b->key_column == 3 && b->count == 2);
     assert_true(d->line == 2 && d->column == 14 && d->key_column == 11);
