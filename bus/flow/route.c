@@ -28,8 +28,9 @@ static struct str text_at(const struct path *path, const struct routing *r) {
     return n->kind == NODE_STRING || n->kind == NODE_NUMBER ? n->text : n->raw;
 }
 
+/* What goes into the transaction must outlive the snapshot, which is let go before the commit: a constant group is copied. */
 static struct delivery delivery_of(const struct routing *r, const struct rule_view *rule, const struct target_view *t, struct str input) {
-    struct str group = t->group_path ? text_at(t->group_path, r) : t->group;
+    struct str group = t->group_path ? text_at(t->group_path, r) : arena_str(r->arena, t->group);
     return (struct delivery){.arn = t->arn, .account = rule->account, .source_arn = rule->arn, .input = input, .event = r->event->json,
                              .event_id = r->event->id, .partition_key = text_at(t->partition_key_path, r), .group = group,
                              .now_ms = r->event->accepted_ms, .attempt = 1, .dead_letter_arn = t->dead_letter_arn};
