@@ -70,8 +70,8 @@ enum err queue_attributes_check(const struct list *attributes, struct fault *fau
                             "The message attribute '%.*s' must contain non-empty message attribute value for message attribute type '%.*s'.",
                             STR_ARG(e->key), STR_ARG(v->type));
         if ((binary ? v->text : v->binary).p)
-            return fault_at(fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0, "The message attribute '%.*s' must contain one value, the one of type '%.*s'.",
-                            STR_ARG(e->key), STR_ARG(v->type));
+            return fault_at(fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0,
+                            "The message attribute '%.*s' must contain one value, the one of type '%.*s'.", STR_ARG(e->key), STR_ARG(v->type));
     }
     return ERR_OK;
 }
@@ -215,7 +215,8 @@ bool queue_handle_read(const struct queue *q, struct str handle, int64_t *sequen
     }
     int64_t number = 0;
     for (int i = 0; ok && i < 3; i++) ok = str_cut(&rest, ' ', &part[i]);
-    ok = ok && str_to_i64(part[0], &number) && str_to_i64(part[1], sequence) && str_to_i64(part[2], receipt) && number == q->number && !rest.p;
+    ok = ok && !rest.p && str_to_i64(part[0], &number) && str_to_i64(part[1], sequence) && str_to_i64(part[2], receipt);
+    ok = ok && number == q->number;
     buf_fini(&plain);
     return ok;
 }

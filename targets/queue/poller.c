@@ -6,7 +6,13 @@
 #include "log.h"
 #include "queue.h"
 
-enum { WAITING_MAX = 1000, COUNTERS = 1024 /* of sends; queues that share one look once in vain */, LOOK_MS = 500 /* for messages that become visible by themselves */, EXPIRE_EVERY_MS = 10000, EXPIRE_BATCH = 5000 };
+enum {
+    WAITING_MAX = 1000,
+    COUNTERS = 1024, /* of sends; of queues that share one, a send to the other makes a waiter look once in vain */
+    LOOK_MS = 500,   /* for messages that become visible by themselves */
+    EXPIRE_EVERY_MS = 10000,
+    EXPIRE_BATCH = 5000
+};
 
 struct waiter {
     struct call *call;
