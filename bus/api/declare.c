@@ -139,7 +139,7 @@ static void refused(struct loading *l, const struct loaded *f, const struct decl
     arena_fini(&a);
 }
 
-static bool is_there(enum err err) { return err == ERR_EXISTS || err == ERR_IN_USE || err == ERR_CONFLICT; }
+static bool is_there(enum err err) { return err == ERR_EXISTS || err == ERR_IN_USE || err == ERR_CONFLICT || err == ERR_QUEUE_EXISTS; }
 
 /* PutTargets answers 200 and names the entries it refused. */
 static void check_failed_entries(struct loading *l, const struct loaded *f, const struct declared *d, struct str answer) {

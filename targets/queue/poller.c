@@ -123,6 +123,22 @@ static void serve_all(struct poller *p, struct waiter *due, bool stopping) {
 }
 
 /* ---- retention ----------------------------------------------------------------------------------------------------------------------------- */
+/* Is there anything to expire? A look costs no transaction, which thousands of idle queues would feel. */
+static bool has_old(struct poller *p, const struct queue *q) {
+    struct store *store = committer_store(p->service->host->committer);
+    struct store_queue_stats stats;
+    int64_t now = clock_now_ms();
+    enum err err = store->ops->queue_stats(store, q->number, now, &stats, NULL);
+    return err || (stats.oldest_sent_ms && stats.oldest_sent_ms < now - q->retention_s * 1000);
+}
+
+static bool is_stopping(struct poller *p) {
+    pthread_mutex_lock(&p->lock);
+    bool stop = p->stopping;
+    pthread_mutex_unlock(&p->lock);
+    return stop;
+}
+
 static bool expire_batch(struct poller *p, const struct queue *q) {
     struct arena a;
     struct txn txn;
@@ -150,7 +166,8 @@ static void expire_all(struct poller *p) {
     arena_init(&a, 0);
     if (!resources_list(&p->service->queues, STR_NULL, STR(""), STR_NULL, SIZE_MAX, &a, &queues, &count, &more, NULL))
         for (size_t i = 0; i < count; i++) {
-            for (int batch = 0; batch < 10 && expire_batch(p, (struct queue *)(void *)queues[i]); batch++) {} /* the rest in the next round */
+            const struct queue *q = (const struct queue *)(const void *)queues[i];
+            for (int batch = 0; batch < 10 && !is_stopping(p) && has_old(p, q) && expire_batch(p, q); batch++) {} /* the rest in the next round */
             resource_unref(queues[i]);
         }
     arena_fini(&a);

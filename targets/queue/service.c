@@ -74,7 +74,7 @@ static enum err check_same(struct call *call, const struct queue *there, const s
     for (size_t i = 0; i < attributes->n; i++) {
         struct str name = LIST_AT(*attributes, struct map_entry, i)->key;
         if (!str_eq(queue_get(there, name, call->arena), queue_get(asked, name, call->arena)))
-            return fault_set(&call->fault, ERR_EXISTS, "A queue already exists with the same name and a different value for attribute %.*s", STR_ARG(name));
+            return fault_set(&call->fault, ERR_QUEUE_EXISTS, "A queue already exists with the same name and a different value for attribute %.*s", STR_ARG(name));
     }
     return ERR_OK;
 }
@@ -142,6 +142,7 @@ static enum err delete_queue(void *self, struct call *call) {
     if (!err) {
         err = drop(s, call, q, true);
         if (!err) resources_hide(&s->queues, q->r.key);
+        if (!err) err = drop(s, call, q, false); /* what a sender that had found the queue put in meanwhile */
         resource_unref(&q->r);
     }
     resources_unlock(&s->queues);
@@ -468,7 +469,7 @@ static enum err add_handle(struct call *call, const struct queue *q, struct str 
 }
 
 static enum err not_in_flight(struct call *call) {
-    return fault_set(&call->fault, ERR_INVALID_PARAMETER, "The message referred to by the receipt handle is not in flight: it was deleted, or received again since.");
+    return fault_set(&call->fault, ERR_NOT_IN_FLIGHT, "The message referred to by the receipt handle is not in flight: it was deleted, or received again since.");
 }
 
 /* DeleteMessage and ChangeMessageVisibility. Deleting what is gone already is fine, as with SQS. */

@@ -235,7 +235,7 @@ static void visibility_can_be_changed_while_in_flight(void **state) {
     OK("ChangeMessageVisibility", "{'QueueUrl':'q','ReceiptHandle':'%s','VisibilityTimeout':0}", handle);
     assert_string_equal(receive("q", NULL), "x");
     assert_int_equal(ask("ChangeMessageVisibility", "{'QueueUrl':'q','ReceiptHandle':'%s','VisibilityTimeout':9}", handle),
-                     ERR_INVALID_PARAMETER);
+                     ERR_NOT_IN_FLIGHT);
     assert_int_equal(ask("ChangeMessageVisibility", "{'QueueUrl':'q','ReceiptHandle':'%s','VisibilityTimeout':43201}", handle),
                      ERR_VALIDATION);
 }
@@ -261,7 +261,7 @@ static void batches_of_handles_answer_each_entry(void **state) {
     assert_int_equal(count_of("Successful"), 2);
     assert_int_equal(count_of("Failed"), 1);
     OK("ChangeMessageVisibilityBatch", "{'QueueUrl':'q','Entries':[{'Id':'1','ReceiptHandle':'%s','VisibilityTimeout':0}]}", a);
-    IS("Failed.0.Code", "InvalidParameterValueException");
+    IS("Failed.0.Code", "MessageNotInflight");
     turn_clock(60000);
     assert_string_equal(receive("q", NULL), "(none)");
 }

@@ -41,7 +41,7 @@ static void creating_again_is_fine_when_attributes_agree(void **state) {
 static void creating_again_with_another_attribute_is_refused(void **state) {
     (void)state;
     create("q");
-    FAILS(ERR_EXISTS, "A queue already exists with the same name and a different value for attribute DelaySeconds", "CreateQueue",
+    FAILS(ERR_QUEUE_EXISTS, "A queue already exists with the same name and a different value for attribute DelaySeconds", "CreateQueue",
           "{'QueueName':'q','Attributes':{'DelaySeconds':'5'}}");
 }
 
