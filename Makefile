@@ -89,18 +89,32 @@ $(foreach l,$(LAYERS),$(eval $(call LAYER,$(l))))
 Q := @
 
 # ---- programs -----------------------------------------------------------------------------------------------------------------
-$(OUT)/busd: bus/busd.c $(call libs,$(ON_gate)) Makefile
-	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,bus/gate $(SEES_api)) -MMD -MF $@.d $< $(LDFLAGS_ALL) -o $@ $(call libs,$(ON_gate)) $(call sys,$(ON_gate))
+$(OUT)/busd: bus/busd.c bus/config.c bus/config.h bus/config.def $(call libs,$(ON_gate)) Makefile
+	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,bus bus/gate $(SEES_api)) bus/busd.c bus/config.c $(LDFLAGS_ALL) -o $@ \
+	  $(call libs,$(ON_gate)) $(call sys,$(ON_gate))
 $(OUT)/busctl: bus/busctl/main.c $(call libs,$(ON_busctl)) Makefile
-	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,$(SEES_busctl)) -MMD -MF $@.d $< $(LDFLAGS_ALL) -o $@ $(call libs,$(ON_busctl)) $(call sys,$(ON_busctl))
+	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,$(SEES_busctl)) $< $(LDFLAGS_ALL) -o $@ $(call libs,$(ON_busctl)) $(call sys,$(ON_busctl))
 # The library a program links: only the bus_* names are visible, base goes in with it.
 $(OUT)/libbus.so: $(call libs,$(ON_libbus)) bus/libbus/libbus.map
 	$(Q)$(CC) -shared $(filter-out -pie,$(LDFLAGS_ALL)) -Wl,-soname,libbus.so.1 -Wl,--version-script=bus/libbus/libbus.map -o $@ \
 	  -Wl,--whole-archive $(call lib,libbus) -Wl,--no-whole-archive $(call lib,base) $(call sys,$(ON_libbus))
 	$(Q)ln -sf libbus.so $(OUT)/libbus.so.1
-$(OUT)/libbus.a: $(OBJ_libbus) $(OBJ_base)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
--include $(OUT)/busd.d $(OUT)/busctl.d
+# The same as one object: what stands below the library keeps its names to itself.
+$(OUT)/libbus.a: $(call libs,$(ON_libbus))
+	$(Q)$(LD) -r -o $(OUT)/libbus.o --whole-archive $(call lib,libbus) --no-whole-archive $(call lib,base)
+	$(Q)objcopy --wildcard --keep-global-symbol='bus_*' $(OUT)/libbus.o && rm -f $@ && $(AR) rcs $@ $(OUT)/libbus.o
+
+# Programs that use libbus as anybody would: its header alone, and the shared library.
+CLIENTS := $(OUT)/producer $(OUT)/crash_producer $(OUT)/bus_bench
+$(OUT)/producer: examples/producer/producer.c
+$(OUT)/crash_producer: tests/crash/crash_producer.c
+$(OUT)/bus_bench: tests/bench/bus_bench.c
+$(CLIENTS): $(OUT)/libbus.so bus/libbus/bus.h Makefile
+	$(Q)$(CC) $(CFLAGS_ALL) -iquote bus/libbus $(filter %.c,$^) $(LDFLAGS_ALL) -o $@ -L$(OUT) -lbus -Wl,-rpath,'$$ORIGIN'
+$(OUT)/smtp_sink: tests/support/smtp_sink.c $(call lib,base) Makefile
+	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,tests/support bus/base) $< $(LDFLAGS_ALL) -o $@ $(call lib,base) $(SYS_base)
+$(OUT)/store_bench: tests/bench/store_bench.c $(call libs,$(ON_store)) Makefile
+	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,$(SEES_store)) $< $(LDFLAGS_ALL) -o $@ $(call libs,$(ON_store)) $(call sys,$(ON_store))
 
 # ---- tests: tests/unit/LAYER/NAME_test.c and tests/contract/LAYER/NAME_test.c link what LAYER may use, plus cmocka ----------------
 UNIT := $(wildcard tests/unit/*/*_test.c) $(wildcard tests/contract/*/*_test.c)
@@ -127,11 +141,79 @@ $(BUILD)/fuzz/$(1:.c=): $(1) $$(call fuzz_src,$(call layer_of,$(1)))
 endef
 $(foreach t,$(FUZZ),$(eval $(call FUZZ_RULE,$(t))))
 
-.PHONY: all unit clean
+# The stored corpora run in the normal suite: each fuzzer with a plain main, under ASan and UBSan.
+CORPUS_BIN := $(FUZZ:%.c=$(BUILD)/corpus/%)
+define CORPUS_RULE
+$(BUILD)/corpus/$(1:.c=): $(1) tests/support/corpus_main.c $$(foreach l,$$(ON_$(call layer_of,$(1))),$(BUILD)/asan/lib/lib$$(l)_.a)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) -std=c17 -D_GNU_SOURCE -pthread $(OPT_asan) $$(call quote,$$(sort $$(foreach l,$$(ON_$(call layer_of,$(1))),$$(SEES_$$(l))))) $$^ -o $$@ $$(call sys,$$(ON_$(call layer_of,$(1))))
+endef
+$(foreach t,$(FUZZ),$(eval $(call CORPUS_RULE,$(t))))
+
+# ---- what is asked for ----------------------------------------------------------------------------------------------------------------
+TOOLS := $(OUT)/smtp_sink $(OUT)/producer
+.PHONY: all deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench install clean help
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
-# While layers are being grown: whatever archives have sources. `make unit L=rules` builds and runs one layer's unit and contract tests.
-UNIT_RUN := $(if $(L),$(filter $(OUT)/tests/unit/$(L)/% $(OUT)/tests/contract/$(L)/%,$(UNIT_BIN)),$(UNIT_BIN))
-unit: $(UNIT_RUN)
-	$(Q)status=0; for t in $^; do CMOCKA_MESSAGE_OUTPUT=STDOUT $$t || status=1; done; exit $$status
+
+# Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
+PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev libssl-dev libcmocka-dev jq python3 openssl
+deps:
+	$(Q)missing=$$(for p in $(PACKAGES); do dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  echo "installing:" $$missing; \
+	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+demo: deps
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(TOOLS)
+	$(Q)examples/cross-account/demo.sh $(OUT)
+
+# Everything that has a verdict. tests/run prints the closing line.
+test: deps
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(TOOLS) $(OUT)/crash_producer unit-bins
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) MODE=asan unit-bins corpora-bins $(BUILD)/asan/busd
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan unit-bins L="$(THREADED)" $(BUILD)/tsan/busd
+	$(Q)tests/run $(BUILD)
+THREADED := store targets libbus gate flow api
+
+UNIT_RUN := $(if $(L),$(foreach l,$(L),$(filter $(OUT)/tests/unit/$(l)/% $(OUT)/tests/contract/$(l)/%,$(UNIT_BIN))),$(UNIT_BIN))
+unit-bins: $(UNIT_RUN)
+corpora-bins: $(CORPUS_BIN)
+# One layer's tests, or all: make unit L=rules MODE=asan
+unit: unit-bins
+	$(Q)status=0; for t in $(UNIT_RUN); do CMOCKA_MESSAGE_OUTPUT=STDOUT $$t || status=1; done; exit $$status
+
+# Long runs: not part of make test.
+FUZZ_SECONDS ?= 60
+fuzz: $(FUZZ_BIN)
+	$(Q)for f in $^; do name=$$(basename $$f _fuzz); mkdir -p $(BUILD)/corpus-new/$$name; echo "== $$name"; \
+	  $$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/corpus-new/$$name- \
+	    $(BUILD)/corpus-new/$$name tests/fuzz/corpus/$$name 2>&1 | tail -n 3 || exit 1; done
+KILLS ?= 500
+crash: deps
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/crash_producer
+	$(Q)BUILD=$(abspath $(BUILD)) PYTHONPATH=tests/support KILLS=$(KILLS) python3 -m unittest discover -v -s tests/crash -p '*_test.py'
+bench: deps
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/bus_bench $(OUT)/store_bench
+	$(Q)tests/bench/run $(OUT)
+
+PREFIX ?= /usr/local
+install: all
+	install -D -m 755 $(OUT)/busd $(DESTDIR)$(PREFIX)/bin/busd
+	install -D -m 755 $(OUT)/busctl $(DESTDIR)$(PREFIX)/bin/busctl
+	install -D -m 644 bus/libbus/bus.h $(DESTDIR)$(PREFIX)/include/bus.h
+	install -D -m 755 $(OUT)/libbus.so $(DESTDIR)$(PREFIX)/lib/libbus.so.1
+	ln -sf libbus.so.1 $(DESTDIR)$(PREFIX)/lib/libbus.so
+	install -D -m 644 $(OUT)/libbus.a $(DESTDIR)$(PREFIX)/lib/libbus.a
 clean:
 	rm -rf $(BUILD)
+help:
+	@echo "make demo      install what is missing, build, run the cross-account demo"
+	@echo "make test      the same build, then all tests; closes with 'N passed, N failed'"
+	@echo "make unit L=X  unit and contract tests of one layer (MODE=asan, MODE=tsan)"
+	@echo "make crash     kill -9 under load, KILLS=$(KILLS) times"
+	@echo "make fuzz      every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang)"
+	@echo "make bench     throughput, latency, memory, start-up time"
+	@echo "make install   to PREFIX=$(PREFIX)"

@@ -101,6 +101,7 @@ static enum err start(struct busd *b, struct fault *fault) {
 
 static void stop(struct busd *b) {
     int drain_ms = b->config.drain_ms ? atoi(b->config.drain_ms) : 10000;
+    if (b->gate) flow_end_waits(b->flow);
     if (b->gate && gate_nng_drain(b->gate, drain_ms)) log_line(LOG_WARN, "busd", "requests were still under way when time ran out", LOG_I("ms", drain_ms));
     if (b->flow) flow_drain(b->flow, drain_ms);
     gate_nng_stop(b->gate);

@@ -81,8 +81,11 @@ struct target_host {
     void *flow;
     /* Next id for a new stream or queue, and other numbers that must never come twice; persistent. */
     enum err (*next_number)(void *flow, int64_t *number, struct fault *fault);
-    /* Does the resource policy `policy` (JSON text) of `resource` let the service (events.amazonaws.com) act for source_arn of `account`? */
-    bool (*policy_allows)(void *flow, struct str policy, const char *action, struct str resource, struct str account, struct str source_arn);
+    /* Resource policies of queues and topics: compiled when they are set, evaluated per delivery. *policy is freed with policy_free (NULL is fine). */
+    enum err (*policy_new)(struct str text, void **policy, struct fault *fault);
+    void (*policy_free)(void *policy);
+    /* Does it let the service (events.amazonaws.com, or sns.amazonaws.com for a topic) act on `resource` for source_arn of `account`? */
+    bool (*policy_allows)(const void *policy, const char *action, struct str resource, struct str account, struct str source_arn);
     /* Filter policies of topics: event patterns, over the message or its attributes as a JSON text. *filter is freed with filter_free (NULL is fine). */
     enum err (*filter_new)(struct str text, void **filter, struct fault *fault);
     bool (*filter_match)(const void *filter, struct str json);

@@ -20,7 +20,9 @@ static enum err write_credentials(const char *path, struct str id, struct str se
     buf_init(&text, 0);
     buf_addf(&text, "# The operator's access key of this busd. For the AWS CLI and busctl: AWS_SHARED_CREDENTIALS_FILE=%s\n[default]\n", path);
     buf_addf(&text, "aws_access_key_id = %.*s\naws_secret_access_key = %.*s\n", STR_ARG(id), STR_ARG(secret));
-    buf_addf(&text, "region = %.*s\nbus_endpoint = %.*s\n", STR_ARG(region), STR_ARG(endpoint));
+    buf_addf(&text, "region = %.*s\n", STR_ARG(region));
+    if (!str_ends(endpoint, STR(":0"))) /* a free port is another one at each start */
+        buf_addf(&text, "bus_endpoint = %.*s\n", STR_ARG(endpoint));
     enum err err = text.failed ? fault_set(fault, ERR_NOMEM, NULL) : os_write_file(path, buf_str(&text), 0600, fault);
     if (text.p) explicit_bzero(text.p, text.n);
     buf_fini(&text);

@@ -1,6 +1,8 @@
 /* The bus service: accounts, access keys and the daemon's state, for operator keys. */
 #include "clock.h"
+#include "doc.h"
 #include "engine.h"
+#include "json.h"
 #include "operator.h"
 
 static struct world *world_of(void *self) { return flow_world(api_flow(self)); }
@@ -17,12 +19,59 @@ static enum err create_account(void *self, struct call *call) {
     return ERR_OK;
 }
 
+/* What an account has beside buses and keys, as the services list and delete it. */
+static const struct {
+    const char *list, *items, *item /* NULL: the item is the name */, *remove, *argument;
+} owned[] = {{"sns.ListTopics", "Topics", "TopicArn", "sns.DeleteTopic", "TopicArn"},
+             {"sqs.ListQueues", "QueueUrls", NULL, "sqs.DeleteQueue", "QueueUrl"},
+             {"kinesis.ListStreams", "StreamNames", NULL, "kinesis.DeleteStream", "StreamName"},
+             {"lambda.ListFunctions", "Functions", "FunctionName", "lambda.DeleteFunction", "FunctionName"},
+             {"logs.DescribeLogGroups", "logGroups", "logGroupName", "logs.DeleteLogGroup", "logGroupName"}};
+
+static enum err delete_one(void *self, struct call *call, struct str account, size_t kind, struct str name) {
+    struct buf request;
+    struct json j;
+    buf_init(&request, 0);
+    json_init(&j, &request);
+    json_object_begin(&j);
+    json_key_str(&j, owned[kind].argument, name);
+    json_object_end(&j);
+    enum err err = request.failed ? no_memory(call) : api_run(self, account, str_from(owned[kind].remove), buf_str(&request), NULL, &call->fault);
+    buf_fini(&request);
+    return err;
+}
+
+/* Page by page until there are none: each round deletes what it was shown. */
+static enum err delete_owned(void *self, struct call *call, struct str account, size_t kind) {
+    enum err err = ERR_OK;
+    for (bool more = true; more && !err;) {
+        struct arena a;
+        struct buf answer;
+        struct node *root = NULL;
+        arena_init(&a, 0);
+        buf_init(&answer, 0);
+        err = api_run(self, account, str_from(owned[kind].list), STR("{}"), &answer, &call->fault);
+        if (!err) err = doc_parse(&a, buf_str(&answer), &root, &call->fault);
+        const struct node *list = doc_get(root, str_from(owned[kind].items));
+        more = list && list->child;
+        for (const struct node *n = more ? list->child : NULL; n && !err; n = n->next) {
+            const struct node *name = owned[kind].item ? doc_get(n, str_from(owned[kind].item)) : n;
+            err = name ? delete_one(self, call, account, kind, name->text) : fault_set(&call->fault, ERR_INTERNAL, NULL);
+        }
+        buf_fini(&answer);
+        arena_fini(&a);
+    }
+    return err;
+}
+
 static enum err delete_account(void *self, struct call *call) {
     const struct bus_delete_account *in = call->in;
     if (str_eq(in->account_id, call->account))
         return fault_set(&call->fault, ERR_VALIDATION, "Account %.*s holds the operator's key that asks; it cannot be deleted with it.",
                          STR_ARG(in->account_id));
-    return world_delete_account(world_of(self), in->account_id, &call->fault);
+    enum err err = ERR_OK;
+    for (size_t i = 0; !err && i < sizeof owned / sizeof owned[0]; i++) err = delete_owned(self, call, in->account_id, i);
+    return err ? err : world_delete_account(world_of(self), in->account_id, &call->fault);
 }
 
 static enum err list_accounts(void *self, struct call *call) {

@@ -11,6 +11,7 @@ const struct extra globals_flags[] = {
     {"data", "DIR", "the daemon's data directory: its credentials and its socket ($BUS_DATA)"},
     {"profile", "NAME", "section of the shared-credentials file ($AWS_PROFILE, or default)"},
     {"region", "NAME", "region in ARNs ($AWS_REGION, or us-east-1)"},
+    {"ca-bundle", "FILE", "PEM: who may have signed the daemon's certificate, for tls+tcp ($AWS_CA_BUNDLE)"},
     {"output", "table|json", "tables for people, the answer as it is for scripts"},
     {"help", NULL, "show help"},
     {NULL, NULL, NULL},
@@ -41,6 +42,8 @@ static enum err globals_set(struct globals *globals, const char *name, const cha
         globals->profile = value;
     else if (!strcmp(name, "region"))
         globals->region = value;
+    else if (!strcmp(name, "ca-bundle"))
+        globals->ca_bundle = value;
     else if (!strcmp(value, "json"))
         globals->output = OUTPUT_JSON;
     else if (!strcmp(value, "table"))

@@ -10,7 +10,7 @@ enum output { OUTPUT_TABLE, OUTPUT_JSON };
 
 /* Before or behind the verb. NULL: not given. */
 struct globals {
-    const char *endpoint, *profile, *region, *data;
+    const char *endpoint, *profile, *region, *data, *ca_bundle;
     enum output output;
     bool help;
 };

@@ -139,7 +139,7 @@ static void place_init(struct place *place, const struct session *s) {
         buf_addc(&place->credentials, 0);
     }
     free(whole);
-    place->options = (struct bus_options){.endpoint = g->endpoint, .profile = g->profile, .region = g->region};
+    place->options = (struct bus_options){.endpoint = g->endpoint, .profile = g->profile, .region = g->region, .tls_ca_file = g->ca_bundle};
     struct bus_options *o = &place->options;
     bool says_file = os_env("AWS_SHARED_CREDENTIALS_FILE", NULL), says_endpoint = os_env("BUS_ENDPOINT", NULL);
     if (data && (g->data || !says_file)) o->credentials_file = place->credentials.p;

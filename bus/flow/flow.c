@@ -14,19 +14,23 @@ static bool target_known(void *ctx, struct str arn) { return kind_of(ctx, arn); 
 
 static enum err next_number(void *ctx, int64_t *number, struct fault *fault) { return world_next_number(((struct flow *)ctx)->world, number, fault); }
 
-/* Resource policies of queues and topics: does this one let the events service (or a topic) act for the source? */
-static bool policy_allows(void *ctx, struct str text, const char *action, struct str resource, struct str account, struct str source_arn) {
-    (void)ctx;
+/* Resource policies of queues and topics. */
+static enum err resource_policy_new(struct str text, void **out, struct fault *fault) {
     struct policy *policy;
-    if (!text.p || policy_parse(text, POLICY_RESOURCE, &policy, NULL)) return false;
+    enum err err = policy_parse(text, POLICY_RESOURCE, &policy, fault);
+    *out = err ? NULL : policy;
+    return err;
+}
+
+static void resource_policy_free(void *policy) { policy_free(policy); }
+
+static bool policy_allows(const void *policy, const char *action, struct str resource, struct str account, struct str source_arn) {
     struct arn source;
     bool topic = arn_parse(source_arn, &source) && str_eqz(source.service, "sns");
     const struct policy_key keys[] = {{STR("aws:SourceArn"), &source_arn, 1}, {STR("aws:SourceAccount"), &account, 1}};
     struct policy_request request = {.principal_account = account, .service = topic ? STR("sns.amazonaws.com") : STR("events.amazonaws.com"),
                                      .action = str_from(action), .resource = resource, .keys = keys, .key_count = 2};
-    bool allowed = policy_eval(policy, &request) == POLICY_ALLOW;
-    policy_free(policy);
-    return allowed;
+    return policy_eval(policy, &request) == POLICY_ALLOW;
 }
 
 /* Filter policies of topics are event patterns over the message. */
@@ -89,6 +93,7 @@ enum err flow_open(const struct flow_options *o, struct flow **out, struct fault
     f->region = o->region;
     f->host = (struct target_host){.committer = o->committer, .region = o->region, .data_dir = o->data_dir, .smtp_url = o->smtp_url,
                                    .smtp_from = o->smtp_from, .forward = route_forward, .flow = f, .next_number = next_number,
+                                   .policy_new = resource_policy_new, .policy_free = resource_policy_free,
                                    .policy_allows = policy_allows, .filter_new = filter_new, .filter_match = filter_match,
                                    .filter_free = filter_free};
     enum err err = open_parts(f, o, fault);
@@ -96,6 +101,8 @@ enum err flow_open(const struct flow_options *o, struct flow **out, struct fault
     else *out = f;
     return err;
 }
+
+void flow_end_waits(struct flow *f) { f->queue->stop(f->queue->self); }
 
 void flow_drain(struct flow *f, int64_t timeout_ms) {
     scheduler_stop(f->scheduler);

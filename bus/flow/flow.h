@@ -25,6 +25,8 @@ struct flow_options {
 };
 /* Loads the world, the deduplication window and the pending deliveries, makes the adapters and starts the lanes and the scheduler. */
 enum err flow_open(const struct flow_options *options, struct flow **f, struct fault *fault) MUST_USE;
+/* Answers the calls that wait for messages: before the gateways drain, which would wait for them. */
+void flow_end_waits(struct flow *f);
 /* No new deliveries are attempted, those under way get up to timeout_ms; what is left stays in the store for the next start. */
 void flow_drain(struct flow *f, int64_t timeout_ms);
 void flow_close(struct flow *f);

@@ -68,6 +68,7 @@ struct lanes {
     struct items settled;   /* durable outcomes */
     size_t bytes;           /* in memory */
     size_t under_way;       /* attempts and settlements */
+    size_t settling;        /* transactions that the committer has */
     int64_t next_wake_ms, settle_not_before_ms;
     bool draining, stopping;
     _Atomic int64_t pending;
@@ -395,7 +396,8 @@ static void settlement_done(struct txn *txn, enum err err, const struct fault *f
     items_move(err ? &l->completed : &l->settled, &s->items);
     if (err) l->settle_not_before_ms = clock_mono_ms() + SETTLE_PAUSE_MS;
     pthread_cond_signal(&l->wake);
-    pthread_mutex_unlock(&l->lock);
+    if (--l->settling == 0) pthread_cond_broadcast(&l->idle);
+    pthread_mutex_unlock(&l->lock); /* from here on lanes_stop may have freed l */
     arena_fini(&s->arena);
     free(s);
 }
@@ -424,6 +426,9 @@ static void settle(struct lanes *l, struct items *completed, bool draining) {
         }
         struct fault fault;
         fault_clear(&fault);
+        pthread_mutex_lock(&l->lock);
+        l->settling++;
+        pthread_mutex_unlock(&l->lock);
         enum err err = ok ? committer_submit(l->flow->committer, &s->txn, &fault) : ERR_NOMEM;
         if (err) settlement_done(&s->txn, err, &fault);
     }
@@ -595,5 +600,8 @@ void lanes_stop(struct lanes *l) {
     pthread_cond_signal(&l->wake);
     pthread_mutex_unlock(&l->lock);
     pthread_join(l->thread, NULL);
+    pthread_mutex_lock(&l->lock);
+    while (l->settling) pthread_cond_wait(&l->idle, &l->lock); /* the committer still has them, and will call back */
+    pthread_mutex_unlock(&l->lock);
     lanes_free(l);
 }

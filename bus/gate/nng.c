@@ -4,6 +4,7 @@
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/supplemental/tls/tls.h>
+#include <nng/supplemental/util/platform.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -22,6 +23,7 @@ enum {
     JOB_BYTES_KEPT = 1 << 20,   /* an idle job with more gives it back */
     JOB_BYTES_MAX = 64 << 20,   /* what one request may take beside its frame */
     TLS_FILE_BYTES_MAX = 1 << 20,
+    QUIET_MS = 20,              /* as in libbus' link.c: NNG before 1.8 may hang when a socket is closed amid traffic (nanomsg/nng 1813) */
 };
 
 /* Memory of one request under way. Taken when a request came, given back when its answer is on its way. */
@@ -64,7 +66,7 @@ struct gate_nng {
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t settled; /* under_way fell to 0 */
-    bool draining;
+    bool draining, stopping; /* stopping: contexts receive no more */
     size_t under_way;  /* requests received and not yet sent an answer */
     size_t calls;      /* of them operations with the api */
     struct job *idle;
@@ -118,6 +120,10 @@ static void job_give_back(struct gate_nng *g, struct job *job) {
 /* ---- answers ---- */
 
 static void receive(struct slot *slot) {
+    pthread_mutex_lock(&slot->gate->lock);
+    bool stopping = slot->gate->stopping;
+    pthread_mutex_unlock(&slot->gate->lock);
+    if (stopping) return;
     slot->state = RECEIVING;
     nng_ctx_recv(slot->ctx, slot->aio);
 }
@@ -466,17 +472,28 @@ enum err gate_nng_drain(struct gate_nng *g, int timeout_ms) {
     return left ? ERR_TIMEOUT : ERR_OK;
 }
 
-void gate_nng_stop(struct gate_nng *g) {
-    if (!g) return;
-    pthread_mutex_lock(&g->lock);
-    g->draining = true;
-    pthread_mutex_unlock(&g->lock);
-    if (g->socket_open) nng_close(g->socket); /* every receive and send ends with NNG_ECLOSED from here on */
-    for (size_t i = 0; g->slots && i < g->slot_count; i++)
-        if (g->slots[i].aio) nng_aio_wait(g->slots[i].aio); /* callbacks under way have counted their request in */
+static void wait_settled(struct gate_nng *g) {
     pthread_mutex_lock(&g->lock);
     while (g->under_way) pthread_cond_wait(&g->settled, &g->lock);
     pthread_mutex_unlock(&g->lock);
+}
+
+void gate_nng_stop(struct gate_nng *g) {
+    if (!g) return;
+    pthread_mutex_lock(&g->lock);
+    g->draining = g->stopping = true;
+    pthread_mutex_unlock(&g->lock);
+    wait_settled(g); /* answers still go out */
+    for (size_t i = 0; g->slots && i < g->slot_count; i++) {
+        if (!g->slots[i].aio) continue;
+        nng_aio_cancel(g->slots[i].aio);
+        nng_aio_wait(g->slots[i].aio); /* a callback under way has counted its request in */
+    }
+    wait_settled(g);
+    if (g->socket_open) {
+        nng_msleep(QUIET_MS);
+        nng_close(g->socket);
+    }
     for (size_t i = 0; g->slots && i < g->slot_count; i++)
         if (g->slots[i].aio) nng_aio_free(g->slots[i].aio); /* waits for its callback */
     while (g->idle) {

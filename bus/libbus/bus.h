@@ -121,7 +121,7 @@ struct bus_options {
     const char *profile;          /* else $AWS_PROFILE, else "default" */
     const char *credentials_file; /* else $AWS_SHARED_CREDENTIALS_FILE, else ~/.aws/credentials */
     const char *region;           /* else $AWS_REGION, $AWS_DEFAULT_REGION, `region` of the profile if that was read, "us-east-1" */
-    const char *tls_ca_file;      /* PEM: who may have signed the daemon's certificate. Required for tls+tcp unless tls_insecure */
+    const char *tls_ca_file;      /* PEM: who may have signed the daemon's certificate; else $AWS_CA_BUNDLE. tls+tcp needs one, unless tls_insecure */
     const char *tls_server_name;  /* the name the certificate must carry; else the endpoint's host */
     bool tls_insecure;            /* true: any certificate will do. For trials only */
     bool window_full_fails;       /* a full window: true: BUS_ERR_WINDOW_FULL at once; false: bus_put_async waits for room */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "os.h"
 
 /* ---- small things ---- */
 
@@ -453,7 +454,7 @@ static enum err prepare(struct bus *bus, struct fault *fault) {
     if (!err) err = credentials_find(&ask, &bus->arena, &bus->credentials, fault);
     if (err) return err;
     struct link_options link = {.url = bus->credentials.endpoint.p,
-                                .tls_ca_file = o->tls_ca_file,
+                                .tls_ca_file = o->tls_ca_file ? o->tls_ca_file : o->tls_insecure ? NULL : os_env("AWS_CA_BUNDLE", NULL),
                                 .tls_server_name = o->tls_server_name,
                                 .tls_insecure = o->tls_insecure,
                                 .wake = on_wake,

@@ -3,12 +3,21 @@
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <nng/supplemental/tls/tls.h>
+#include <nng/supplemental/util/platform.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "wire.h"
 
-enum { INBOX_MAX = 16, RECONNECT_MIN_MS = 10, RECONNECT_MAX_MS = 1000 };
+enum {
+    INBOX_MAX = 16,
+    RECONNECT_MIN_MS = 10,
+    RECONNECT_MAX_MS = 1000,
+    /* NNG before 1.8 hangs for good when a socket is closed between the moment a pipe takes up its next receive and the moment that is
+     * scheduled (nanomsg/nng issue 1813). So: take nothing more, let a frame that is on its way come to rest, then close. Without this 1 close
+     * in 10 hung that came right behind an answer; the window itself is some microseconds. */
+    QUIET_MS = 20,
+};
 #define REQUEST_ID_BIT 0x80000000u /* ends the backtrace in the header of NNG's REQ/REP protocol */
 
 struct link {
@@ -23,6 +32,7 @@ struct link {
     uint64_t epoch;
     int pipe; /* 0: not connected */
     bool sending, receiving, closed;
+    bool traffic; /* a frame was sent at some time */
     nng_msg *inbox[INBOX_MAX];
     size_t inbox_at, inbox_count;
 };
@@ -72,7 +82,7 @@ static void on_received(void *arg) {
 
 static enum err set_tls(struct link *l, const struct link_options *o, struct fault *fault) {
     if (!o->tls_ca_file && !o->tls_insecure)
-        return fault_set(fault, ERR_USAGE, "%s: tls+tcp needs tls_ca_file, the certificate(s) that may have signed the daemon's", o->url);
+        return fault_set(fault, ERR_USAGE, "%s: tls+tcp needs a CA file (tls_ca_file, $AWS_CA_BUNDLE): the certificate(s) that may have signed the daemon's", o->url);
     nng_tls_config *config = NULL;
     const char *what = "TLS is not available";
     int rv = nng_tls_config_alloc(&config, NNG_TLS_MODE_CLIENT);
@@ -157,9 +167,10 @@ void link_close(struct link *l) {
     l->closed = true;
     pthread_mutex_unlock(&l->lock);
     if (again) return;
-    nng_close(l->socket);
     if (l->send_aio) nng_aio_stop(l->send_aio);
     if (l->receive_aio) nng_aio_stop(l->receive_aio);
+    if (l->traffic) nng_msleep(QUIET_MS);
+    nng_close(l->socket);
 }
 
 void link_free(struct link *l) {
@@ -195,7 +206,7 @@ enum err link_send(struct link *l, uint32_t id, struct str header, struct str bo
         return ERR_NOMEM;
     }
     pthread_mutex_lock(&l->lock);
-    l->sending = true;
+    l->sending = l->traffic = true;
     pthread_mutex_unlock(&l->lock);
     nng_aio_set_msg(l->send_aio, msg);
     nng_send_aio(l->socket, l->send_aio);

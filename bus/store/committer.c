@@ -43,8 +43,10 @@ static bool wait_for_work_locked(struct committer *c, bool may_idle) {
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += IDLE_AFTER_S;
     while (!c->first && !c->stopping) {
-        if (!may_idle) pthread_cond_wait(&c->work, &c->mutex);
-        else if (pthread_cond_timedwait(&c->work, &c->mutex, &until)) return c->first || c->stopping;
+        if (!may_idle)
+            pthread_cond_wait(&c->work, &c->mutex);
+        else if (pthread_cond_timedwait(&c->work, &c->mutex, &until))
+            return c->first || c->stopping;
     }
     return true;
 }
@@ -110,8 +112,10 @@ static void *run(void *arg) {
         bool woken = wait_for_work_locked(c, busy);
         if (c->first) count = take_group_locked(c, &writes);
         pthread_mutex_unlock(&c->mutex);
-        if (count) commit_group(c, count, writes);
-        else if (woken) return NULL; /* stopping, and nothing left */
+        if (count)
+            commit_group(c, count, writes);
+        else if (woken)
+            return NULL; /* stopping, and nothing left */
         busy = count > 0;
         maintain(c, !busy);
     }
@@ -194,8 +198,10 @@ enum err committer_submit(struct committer *c, struct txn *t, struct fault *faul
     err = refusal_locked(c, t, fault);
     if (!err) {
         t->next = NULL;
-        if (c->last) c->last->next = t;
-        else c->first = t;
+        if (c->last)
+            c->last->next = t;
+        else
+            c->first = t;
         c->last = t;
         c->stats.queued++;
         c->stats.queued_bytes += t->bytes;
@@ -243,4 +249,6 @@ void committer_stats(struct committer *c, struct committer_stats *stats) {
     pthread_mutex_unlock(&c->mutex);
 }
 
-struct store *committer_store(struct committer *c) { return c->store; }
+struct store *committer_store(struct committer *c) {
+    return c->store;
+}

@@ -49,8 +49,7 @@ static enum err fault_queue_stats(struct store *s, int64_t queue, int64_t now_ms
 }
 
 static enum err fault_delivery_scan(struct store *s, struct str lane, int64_t after_due_ms, int64_t after_id, int64_t until_ms,
-                                    size_t limit, struct arena *a, struct store_delivery **deliveries, size_t *count,
-                                    struct fault *fault) {
+                                    size_t limit, struct arena *a, struct store_delivery **deliveries, size_t *count, struct fault *fault) {
     return inner_of(s)->ops->delivery_scan(inner_of(s), lane, after_due_ms, after_id, until_ms, limit, a, deliveries, count, fault);
 }
 

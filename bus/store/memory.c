@@ -18,13 +18,13 @@ struct row {
     char bytes[]; /* what the strings point to */
 };
 /* Columns by table. */
-enum { SHARD_FIRST, SHARD_NEXT, SHARD_LAST_MS };                         /* shards: key stream, shard */
-enum { RECORD_AT_MS };                                                   /* records: key stream, shard, sequence */
+enum { SHARD_FIRST, SHARD_NEXT, SHARD_LAST_MS }; /* shards: key stream, shard */
+enum { RECORD_AT_MS };                           /* records: key stream, shard, sequence */
 enum { RECORD_KEY, RECORD_DATA };
 enum { MESSAGE_SENT_MS, MESSAGE_VISIBLE_MS, MESSAGE_RECEIVES, MESSAGE_FIRST_MS }; /* messages: key queue, sequence */
 enum { MESSAGE_BODY, MESSAGE_ATTRIBUTES, MESSAGE_GROUP, MESSAGE_DEDUP };
-enum { DEDUP_SENT_MS, DEDUP_SEQUENCE };                                  /* dedups: key queue, name dedup */
-enum { DELIVERY_ACCEPTED_MS, DELIVERY_DUE_MS, DELIVERY_ATTEMPTS };       /* deliveries: key id */
+enum { DEDUP_SENT_MS, DEDUP_SEQUENCE };                            /* dedups: key queue, name dedup */
+enum { DELIVERY_ACCEPTED_MS, DELIVERY_DUE_MS, DELIVERY_ATTEMPTS }; /* deliveries: key id */
 enum { DELIVERY_LANE, DELIVERY_STATE, DELIVERY_EVENT, DELIVERY_INPUT };
 
 struct table {
@@ -80,8 +80,10 @@ static size_t table_find(const struct table *t, const struct row *key) {
     size_t low = 0, high = t->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (row_cmp(t->rows[middle], key) < 0) low = middle + 1;
-        else high = middle;
+        if (row_cmp(t->rows[middle], key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
@@ -138,9 +140,12 @@ static enum err put(struct memory_store *m, struct table *t, const struct row *r
     size_t at = table_find(t, new);
     bool replaces = at < t->count && row_cmp(t->rows[at], new) == 0;
     enum err err = note(m, t, replaces ? t->rows[at] : NULL, new, fault);
-    if (err) free(new);
-    else if (replaces) t->rows[at] = new;
-    else table_insert(t, at, new);
+    if (err)
+        free(new);
+    else if (replaces)
+        t->rows[at] = new;
+    else
+        table_insert(t, at, new);
     return err;
 }
 
@@ -154,9 +159,12 @@ static void undo(struct memory_store *m) {
     while (m->changes_count) {
         struct change *c = &m->changes[--m->changes_count];
         size_t at = table_find(c->table, c->new ? c->new : c->old);
-        if (c->new && c->old) c->table->rows[at] = c->old;
-        else if (c->new) table_cut(c->table, at);
-        else table_insert(c->table, at, c->old); /* there is room: it was there before */
+        if (c->new && c->old)
+            c->table->rows[at] = c->old;
+        else if (c->new)
+            table_cut(c->table, at);
+        else
+            table_insert(c->table, at, c->old); /* there is room: it was there before */
         free(c->new);
     }
 }
@@ -344,8 +352,10 @@ static enum err dedups_forget(struct memory_store *m, int64_t queue, int64_t bef
     size_t at = table_find(&m->dedups, &(struct row){.key = {queue, INT64_MIN, INT64_MIN}});
     enum err err = ERR_OK;
     while (!err && at < m->dedups.count && m->dedups.rows[at]->key[0] == queue) {
-        if (m->dedups.rows[at]->n[DEDUP_SENT_MS] < before_ms) err = cut(m, &m->dedups, at, fault);
-        else at++;
+        if (m->dedups.rows[at]->n[DEDUP_SENT_MS] < before_ms)
+            err = cut(m, &m->dedups, at, fault);
+        else
+            at++;
     }
     return err;
 }
@@ -504,9 +514,12 @@ static enum err memory_queue_stats(struct store *s, int64_t queue, int64_t now_m
     pthread_rwlock_rdlock(&m->lock);
     for (size_t at = queue_begin(m, queue); (row = queue_at(m, queue, at)); at++) {
         bool hidden = row->n[MESSAGE_VISIBLE_MS] > now_ms;
-        if (!hidden) stats->visible++;
-        else if (row->n[MESSAGE_RECEIVES]) stats->in_flight++;
-        else stats->delayed++;
+        if (!hidden)
+            stats->visible++;
+        else if (row->n[MESSAGE_RECEIVES])
+            stats->in_flight++;
+        else
+            stats->delayed++;
         if (!stats->oldest_sent_ms || row->n[MESSAGE_SENT_MS] < stats->oldest_sent_ms) stats->oldest_sent_ms = row->n[MESSAGE_SENT_MS];
     }
     pthread_rwlock_unlock(&m->lock);
@@ -519,8 +532,7 @@ static enum err delivery_change(struct memory_store *m, struct store_op *op, str
     struct store_delivery *d = &op->u.delivery;
     if (op->kind == OP_DELIVERY_ADD) {
         d->id = m->delivery_next++;
-        struct row row = {
-            .key = {d->id}, .n = {d->accepted_ms, d->due_ms, d->attempts}, .b = {d->lane, d->state, d->event, d->input}};
+        struct row row = {.key = {d->id}, .n = {d->accepted_ms, d->due_ms, d->attempts}, .b = {d->lane, d->state, d->event, d->input}};
         return put(m, &m->deliveries, &row, fault);
     }
     struct row key = {.key = {d->id}};
@@ -534,9 +546,7 @@ static enum err delivery_change(struct memory_store *m, struct store_op *op, str
     return put(m, &m->deliveries, &row, fault);
 }
 
-static bool pair_less(int64_t due_a, int64_t id_a, int64_t due_b, int64_t id_b) {
-    return due_a != due_b ? due_a < due_b : id_a < id_b;
-}
+static bool pair_less(int64_t due_a, int64_t id_a, int64_t due_b, int64_t id_b) { return due_a != due_b ? due_a < due_b : id_a < id_b; }
 
 /* The lane's first delivery after the pair, or NULL. */
 static const struct row *delivery_after(const struct memory_store *m, struct str lane, int64_t due_ms, int64_t id) {
@@ -650,8 +660,7 @@ static enum err memory_commit(struct store *s, struct txn *const *txns, size_t c
     return err;
 }
 
-static enum err check_order(const struct memory_store *m, const struct table *t, struct fault *fault) {
-    (void)m;
+static enum err check_order(const struct table *t, struct fault *fault) {
     for (size_t i = 1; i < t->count; i++)
         if (row_cmp(t->rows[i - 1], t->rows[i]) >= 0) return fault_set(fault, ERR_CORRUPT, "rows are out of order");
     return ERR_OK;
@@ -659,10 +668,11 @@ static enum err check_order(const struct memory_store *m, const struct table *t,
 
 static enum err memory_check(struct store *s, struct fault *fault) {
     struct memory_store *m = (struct memory_store *)s;
-    const struct table *tables[] = {&m->catalog, &m->shards, &m->records, &m->queues, &m->messages, &m->dedups, &m->deliveries, &m->batches};
+    const struct table *tables[] = {&m->catalog,  &m->shards, &m->records,    &m->queues,
+                                    &m->messages, &m->dedups, &m->deliveries, &m->batches};
     enum err err = ERR_OK;
     pthread_rwlock_rdlock(&m->lock);
-    for (size_t i = 0; i < sizeof tables / sizeof *tables && !err; i++) err = check_order(m, tables[i], fault);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && !err; i++) err = check_order(tables[i], fault);
     pthread_rwlock_unlock(&m->lock);
     return err;
 }

@@ -29,13 +29,19 @@ enum {
 
 /* ---- readers ---------------------------------------------------------------------------------------------------------------------- */
 
+/* Readers this thread holds. A read nested in a scan's callback never waits: all could be held by threads that wait for another. */
+static _Thread_local int held;
+
 enum err sqlite_reader_take(struct sqlite_store *s, struct conn **c, struct fault *fault) {
     pthread_mutex_lock(&s->mutex);
-    while (!s->idle && s->readers == READERS_MAX) pthread_cond_wait(&s->returned, &s->mutex);
+    while (!held && !s->idle && s->readers >= READERS_MAX) pthread_cond_wait(&s->returned, &s->mutex);
     *c = s->idle;
-    if (*c) s->idle = (*c)->next;
-    else s->readers++;
+    if (*c)
+        s->idle = (*c)->next;
+    else
+        s->readers++;
     pthread_mutex_unlock(&s->mutex);
+    held++;
     if (*c) return ERR_OK;
     struct conn *made = malloc(sizeof *made);
     enum err err = made ? conn_open(s->path, READER_CACHE_BYTES, false, made, fault) : fault_set(fault, ERR_NOMEM, NULL);
@@ -45,6 +51,7 @@ enum err sqlite_reader_take(struct sqlite_store *s, struct conn **c, struct faul
     }
     if (made) conn_close(made);
     free(made);
+    held--;
     pthread_mutex_lock(&s->mutex);
     s->readers--;
     pthread_cond_signal(&s->returned);
@@ -54,6 +61,7 @@ enum err sqlite_reader_take(struct sqlite_store *s, struct conn **c, struct faul
 
 /* Ends its transaction. One that cannot be ended (it never wrote, so that is a broken connection) is closed. */
 void sqlite_reader_give(struct sqlite_store *s, struct conn *c) {
+    held--;
     conn_reset(c);
     bool broken = !sqlite3_get_autocommit(c->db) && conn_run(c, Q_COMMIT, NULL, "") != ERR_OK;
     pthread_mutex_lock(&s->mutex);
@@ -102,7 +110,8 @@ enum err sqlite_lane_new(struct sqlite_store *s, enum query next, enum query gap
     if (err) return err;
     *lane = r.row ? rows_i64(&r, 0) : 0;
     rows_end(&r);
-    return *lane ? ERR_OK : fault_set(fault, ERR_LIMIT, "the store holds %" PRId64 " shards or queues, as many as it can; drop some", LANE_MAX);
+    return *lane ? ERR_OK
+                 : fault_set(fault, ERR_LIMIT, "the store holds %" PRId64 " shards or queues, as many as it can; drop some", LANE_MAX);
 }
 
 static enum err apply(struct sqlite_store *s, struct store_op *op, struct arena *a, struct fault *fault) {
@@ -201,7 +210,9 @@ static enum err sqlite_commit(struct store *store, struct txn *const *txns, size
 /* ---- check and stats -------------------------------------------------------------------------------------------------------------- */
 
 /* Each query gives a row for the first thing that is wrong. */
-static const struct { const char *sql, *sentence; } checks[] = {
+static const struct {
+    const char *sql, *sentence;
+} checks[] = {
     {"SELECT 1 FROM shard s WHERE (SELECT count(*) FROM record WHERE id BETWEEN (s.lane << 44) AND (s.lane << 44) + 17592186044415) <>"
      " coalesce((SELECT max(id) - min(id) + 1 FROM record WHERE id BETWEEN (s.lane << 44) AND (s.lane << 44) + 17592186044415), 0)",
      "a stream has a gap in its records"},
@@ -320,7 +331,8 @@ static const struct store_ops sqlite_ops = {
 static enum err make_file(const char *path, struct fault *fault) {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return fault_at(fault, errno == ENOSPC ? ERR_STORAGE_FULL : ERR_IO, path, 0, 0, "%s: cannot open the store: %s", path, strerror(errno));
+        return fault_at(fault, errno == ENOSPC ? ERR_STORAGE_FULL : ERR_IO, path, 0, 0, "%s: cannot open the store: %s", path,
+                        strerror(errno));
     close(fd);
     return ERR_OK;
 }

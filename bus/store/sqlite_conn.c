@@ -21,8 +21,8 @@ enum err conn_damaged(const struct conn *c, const char *what, struct fault *faul
 }
 
 static enum err full(struct conn *c, struct fault *fault) {
-    return fault_at(fault, ERR_STORAGE_FULL, c->path, 0, 0, "%s: the store cannot grow: the disk, a quota or the file's limit is full; free some space",
-                    c->path);
+    return fault_at(fault, ERR_STORAGE_FULL, c->path, 0, 0,
+                    "%s: the store cannot grow: the disk, a quota or the file's limit is full; free some space", c->path);
 }
 
 enum err conn_fault(struct conn *c, int rc, struct fault *fault) {

@@ -218,8 +218,10 @@ static enum err message_add(struct sqlite_store *s, struct queue *q, const struc
 static enum err message_unlink(struct sqlite_store *s, struct queue *q, int64_t key, const struct slot *sl, int64_t group,
                                struct fault *fault) {
     enum err err;
-    if (sl->visible_ms) err = conn_run(&s->writer, Q_DUE_DELETE, fault, "iii", q->lane, sl->visible_ms, row_sequence(key));
-    else err = conn_run(&s->writer, Q_READY_DELETE, fault, "i", key);
+    if (sl->visible_ms)
+        err = conn_run(&s->writer, Q_DUE_DELETE, fault, "iii", q->lane, sl->visible_ms, row_sequence(key));
+    else
+        err = conn_run(&s->writer, Q_READY_DELETE, fault, "i", key);
     if (!err && sl->there) err = conn_run(&s->writer, Q_SLOT_DELETE, fault, "i", key);
     if (!err) err = conn_run(&s->writer, Q_MESSAGE_DELETE, fault, "i", key);
     if (!err && group && slot_in_flight(sl)) err = conn_run(&s->writer, Q_GROUP_FLIGHT, fault, "ii", group, INT64_C(-1));
@@ -473,8 +475,10 @@ enum err sqlite_visibility(struct sqlite_store *s, struct store_op *op, struct f
     if (err || !op->u.handle.found) return err;
     int64_t sequence = op->u.handle.sequence, key = queue_key(q, sequence);
     bool hidden = sl.visible_ms != 0;
-    if (hidden) err = conn_run(&s->writer, Q_DUE_DELETE, fault, "iii", q->lane, sl.visible_ms, sequence);
-    else err = conn_run(&s->writer, Q_READY_DELETE, fault, "i", key);
+    if (hidden)
+        err = conn_run(&s->writer, Q_DUE_DELETE, fault, "iii", q->lane, sl.visible_ms, sequence);
+    else
+        err = conn_run(&s->writer, Q_READY_DELETE, fault, "i", key);
     sl.visible_ms = op->u.handle.visible_at_ms > 0 ? op->u.handle.visible_at_ms : 1;
     if (!err) err = conn_run(&s->writer, Q_DUE_ADD, fault, "iiii", q->lane, sl.visible_ms, sequence, INT64_C(1));
     if (!err) err = slot_put(s, key, &sl, fault);
@@ -561,8 +565,10 @@ static enum err count_hidden(struct conn *c, int64_t lane, int64_t now_ms, struc
     struct rows r;
     enum err err = rows_start(&r, c, Q_DUE_COUNT, fault, "ii", lane, now_ms);
     while (!err && r.row) {
-        if (rows_i64(&r, 0)) stats->in_flight = rows_i64(&r, 1);
-        else stats->delayed = rows_i64(&r, 1);
+        if (rows_i64(&r, 0))
+            stats->in_flight = rows_i64(&r, 1);
+        else
+            stats->delayed = rows_i64(&r, 1);
         err = rows_next(&r, fault);
     }
     return err;

@@ -49,7 +49,8 @@ static enum err refuse_foreign(struct conn *c, int64_t version, int64_t latest, 
     if (err) return err;
     if (application != SCHEMA_APPLICATION_ID && (application || tables))
         return fault_at(fault, ERR_SCHEMA, c->path, 0, 0,
-                        "%s: this SQLite file belongs to another program (application_id %" PRId64 "); give busd a data directory of its own",
+                        "%s: this SQLite file belongs to another program (application_id %" PRId64
+                        "); give busd a data directory of its own",
                         c->path, application);
     if (version > latest || version < 0)
         return fault_at(fault, ERR_SCHEMA, c->path, 0, 0,

@@ -66,7 +66,8 @@ enum err sqlite_append(struct sqlite_store *s, struct store_op *op, struct fault
     if (err) return err;
     if (sh->next >= SEQUENCE_MAX) return fault_set(fault, ERR_LIMIT, "the shard's sequence numbers are used up; write to another shard");
     int64_t at_ms = op->u.append.at_ms > sh->last_ms ? op->u.append.at_ms : sh->last_ms;
-    err = conn_run(&s->writer, Q_RECORD_ADD, fault, "iiss", row_key(sh->lane, sh->next), at_ms, op->u.append.partition_key, op->u.append.data);
+    err = conn_run(&s->writer, Q_RECORD_ADD, fault, "iiss", row_key(sh->lane, sh->next), at_ms, op->u.append.partition_key,
+                   op->u.append.data);
     if (err) return err;
     op->u.append.sequence = sh->next++;
     sh->last_ms = at_ms;
@@ -85,14 +86,17 @@ static enum err shard_bisect(struct conn *c, const struct shard *sh, int64_t at_
         bool there = r.row;
         rows_end(&r);
         if (!there) return fault_at(fault, ERR_CORRUPT, c->path, 0, 0, "%s: a stream has a gap in its records; restore a backup", c->path);
-        if (time < at_ms) low = middle + 1;
-        else high = middle;
+        if (time < at_ms)
+            low = middle + 1;
+        else
+            high = middle;
     }
     *sequence = low;
     return ERR_OK;
 }
 
-static enum err shard_trim(struct sqlite_store *s, struct shard *sh, int64_t before_ms, int64_t most, int64_t *removed, struct fault *fault) {
+static enum err shard_trim(struct sqlite_store *s, struct shard *sh, int64_t before_ms, int64_t most, int64_t *removed,
+                           struct fault *fault) {
     int64_t keep;
     enum err err = shard_bisect(&s->writer, sh, before_ms, &keep, fault);
     if (err) return err;

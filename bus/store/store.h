@@ -119,7 +119,8 @@ struct txn {
     struct txn *next;      /* the committer's queue */
 };
 void txn_init(struct txn *t, struct arena *arena);
-/* Appends a zeroed operation; the caller fills it in. NULL when the arena is at its cap. Strings are NOT copied: they must live until done. */
+/* Appends a zeroed operation; the caller fills it in. NULL when the arena is at its cap. Strings are NOT copied: they must live until
+ * done. */
 struct store_op *txn_add(struct txn *t, enum store_op_kind kind) MUST_USE;
 /* Moves all of `from` behind `t` (same arena). */
 void txn_join(struct txn *t, struct txn *from);
@@ -142,7 +143,7 @@ struct store_ops { /* the vtable; one static instance per engine or decorator */
     /* The writer's verb. All transactions durable, with their results filled in, or none (an error says why; memory is as before). */
     enum err (*commit)(struct store *s, struct txn *const *txns, size_t count, struct fault *fault);
     /* each returns non-OK to stop; that is returned. Keys in bytewise order. Strings are valid during the call only. Here and below,
-     * `each` must not commit, and keep nested reads to one level: readers are few. */
+     * `each` must not commit; it may read (one level deep). */
     enum err (*catalog_scan)(struct store *s, struct str kind, enum err (*each)(void *ctx, struct str key, struct str value), void *ctx,
                              struct fault *fault);
     /* Records with sequence >= from, in order, at most limit of them and about max_bytes of data (at least one), copied into a. */
@@ -158,7 +159,8 @@ struct store_ops { /* the vtable; one static instance per engine or decorator */
     enum err (*delivery_scan)(struct store *s, struct str lane, int64_t after_due_ms, int64_t after_id, int64_t until_ms, size_t limit,
                               struct arena *a, struct store_delivery **deliveries, size_t *count, struct fault *fault);
     /* Every lane with pending work. Strings are valid during the call only. */
-    enum err (*lane_scan)(struct store *s, enum err (*each)(void *ctx, const struct store_lane_stats *lane), void *ctx, struct fault *fault);
+    enum err (*lane_scan)(struct store *s, enum err (*each)(void *ctx, const struct store_lane_stats *lane), void *ctx,
+                          struct fault *fault);
     /* Ids remembered at or after since_ms, oldest first, in the batches they were remembered in. */
     enum err (*ids_scan)(struct store *s, int64_t since_ms, enum err (*each)(void *ctx, const struct id *ids, size_t count, int64_t at_ms),
                          void *ctx, struct fault *fault);
@@ -185,7 +187,8 @@ enum err store_open_sqlite(const char *path, const struct store_options *options
 enum err store_open_memory(struct store **s, struct fault *fault) MUST_USE;
 /* Decorators own `inner` and close it. */
 enum err store_open_trace(struct store *inner, struct store **s, struct fault *fault) MUST_USE;
-/* The nth commit from now (1: the next; 0: none) fails with `code` before (torn == false) or after (torn == true: applied, but reported as failed) the inner one. */
+/* The nth commit from now (1: the next; 0: none) fails with `code` before (torn == false) or after (torn == true: applied, but reported
+ * as failed) the inner one. Any thread. */
 enum err store_open_fault(struct store *inner, struct store **s, struct fault *fault) MUST_USE;
 void store_fault_at(struct store *fault_store, int64_t nth_commit, enum err code, bool torn);
 

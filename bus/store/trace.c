@@ -51,11 +51,9 @@ static enum err trace_queue_stats(struct store *s, int64_t queue, int64_t now_ms
 }
 
 static enum err trace_delivery_scan(struct store *s, struct str lane, int64_t after_due_ms, int64_t after_id, int64_t until_ms,
-                                    size_t limit, struct arena *a, struct store_delivery **deliveries, size_t *count,
-                                    struct fault *fault) {
+                                    size_t limit, struct arena *a, struct store_delivery **deliveries, size_t *count, struct fault *fault) {
     int64_t began = clock_mono_ns();
-    enum err err =
-        inner_of(s)->ops->delivery_scan(inner_of(s), lane, after_due_ms, after_id, until_ms, limit, a, deliveries, count, fault);
+    enum err err = inner_of(s)->ops->delivery_scan(inner_of(s), lane, after_due_ms, after_id, until_ms, limit, a, deliveries, count, fault);
     return traced("delivery_scan", err, began, 0, *count);
 }
 

@@ -1,10 +1,10 @@
 #include "store.h"
 
 static const char *const kind_names[] = {
-    [OP_CATALOG_PUT] = "catalog put",     [OP_CATALOG_DELETE] = "catalog delete", [OP_STREAM_APPEND] = "stream append",
-    [OP_STREAM_TRIM] = "stream trim",     [OP_STREAM_DROP] = "stream drop",       [OP_QUEUE_SEND] = "queue send",
-    [OP_QUEUE_RECEIVE] = "queue receive", [OP_QUEUE_DELETE] = "queue delete",     [OP_QUEUE_VISIBILITY] = "queue visibility",
-    [OP_QUEUE_EXPIRE] = "queue expire",   [OP_QUEUE_DROP] = "queue drop",         [OP_DELIVERY_ADD] = "delivery add",
+    [OP_CATALOG_PUT] = "catalog put",       [OP_CATALOG_DELETE] = "catalog delete",   [OP_STREAM_APPEND] = "stream append",
+    [OP_STREAM_TRIM] = "stream trim",       [OP_STREAM_DROP] = "stream drop",         [OP_QUEUE_SEND] = "queue send",
+    [OP_QUEUE_RECEIVE] = "queue receive",   [OP_QUEUE_DELETE] = "queue delete",       [OP_QUEUE_VISIBILITY] = "queue visibility",
+    [OP_QUEUE_EXPIRE] = "queue expire",     [OP_QUEUE_DROP] = "queue drop",           [OP_DELIVERY_ADD] = "delivery add",
     [OP_DELIVERY_RETRY] = "delivery retry", [OP_DELIVERY_SETTLE] = "delivery settle", [OP_IDS_REMEMBER] = "ids remember",
     [OP_IDS_FORGET] = "ids forget",
 };
@@ -15,8 +15,10 @@ struct store_op *txn_add(struct txn *t, enum store_op_kind kind) {
     struct store_op *op = ARENA_NEW(t->arena, struct store_op);
     if (!op) return NULL;
     op->kind = kind;
-    if (t->last) t->last->next = op;
-    else t->first = op;
+    if (t->last)
+        t->last->next = op;
+    else
+        t->first = op;
     t->last = op;
     t->count++;
     t->bytes += sizeof *op;
@@ -25,8 +27,10 @@ struct store_op *txn_add(struct txn *t, enum store_op_kind kind) {
 
 void txn_join(struct txn *t, struct txn *from) {
     if (!from->first) return;
-    if (t->last) t->last->next = from->first;
-    else t->first = from->first;
+    if (t->last)
+        t->last->next = from->first;
+    else
+        t->first = from->first;
     t->last = from->last;
     t->count += from->count;
     t->bytes += from->bytes;

@@ -38,7 +38,7 @@ static void host_end(void) {
 }
 
 /* Open descriptors of this process. */
-static int host_open_fds(void) {
+static inline int host_open_fds(void) {
     int count = 0;
     DIR *dir = opendir("/proc/self/fd");
     while (dir && readdir(dir)) count++;

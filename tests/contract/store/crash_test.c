@@ -20,7 +20,7 @@ enum { ROUNDS = 20, ACKS_MAX = 600, WINDOW = 64, NUMBERS_A_ROUND = 100000, PAGE 
 
 /* What the child tells of a transaction: one write(2), never cut (it is shorter than PIPE_BUF). */
 struct ack {
-    int64_t number; /* unique over all rounds */
+    int64_t number;                    /* unique over all rounds */
     int64_t record, message, delivery; /* the sequences and the id it was given */
 };
 
@@ -135,9 +135,11 @@ static void run_and_kill(struct parent *p, int round) {
     }
     close(fds[1]);
     p->count = 0;
-    while (p->count < want && read_ack(p, fds[0])) {}
+    while (p->count < want && read_ack(p, fds[0])) {
+    }
     assert_int_equal(kill(pid, SIGKILL), 0);
-    while (read_ack(p, fds[0])) {}
+    while (read_ack(p, fds[0])) {
+    }
     close(fds[0]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL); /* it did not end by itself */
@@ -224,8 +226,8 @@ static void check_deliveries(struct parent *p) {
     memset(p->seen_delivery, 0, (size_t)p->numbers);
     do {
         arena_reset(&p->arena);
-        assert_int_equal(
-            p->store->ops->delivery_scan(p->store, STR("lane"), 0, after, INT64_MAX, PAGE, &p->arena, &d, &count, &fault), ERR_OK);
+        assert_int_equal(p->store->ops->delivery_scan(p->store, STR("lane"), 0, after, INT64_MAX, PAGE, &p->arena, &d, &count, &fault),
+                         ERR_OK);
         for (size_t i = 0; i < count; i++) {
             int64_t number = number_in(p, d[i].event);
             const struct ack *ack = acked(p, number);

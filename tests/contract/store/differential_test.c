@@ -26,8 +26,10 @@ struct pair {
     struct store *store[2]; /* memory, SQLite */
     struct arena arena;
     int64_t now_ms;
-    struct { int64_t queue, sequence, receipt; } handles[64]; /* of what was received lately */
-    int64_t deliveries;                                       /* ids given so far */
+    struct {
+        int64_t queue, sequence, receipt;
+    } handles[64];      /* of what was received lately */
+    int64_t deliveries; /* ids given so far */
 };
 
 static struct str text(struct arena *a, const char *prefix, int64_t below) {
@@ -127,10 +129,12 @@ static void fill(struct pair *p, struct store_op *op) {
 }
 
 static enum store_op_kind pick(void) {
-    static const struct { enum store_op_kind kind; int weight; } weights[] = {
-        {OP_CATALOG_PUT, 3},   {OP_CATALOG_DELETE, 2},   {OP_STREAM_APPEND, 20}, {OP_STREAM_TRIM, 4},     {OP_STREAM_DROP, 1},
-        {OP_QUEUE_SEND, 30},   {OP_QUEUE_RECEIVE, 16},   {OP_QUEUE_DELETE, 24},  {OP_QUEUE_VISIBILITY, 8}, {OP_QUEUE_EXPIRE, 3},
-        {OP_DELIVERY_ADD, 10}, {OP_DELIVERY_SETTLE, 12}, {OP_DELIVERY_RETRY, 6}, {OP_IDS_REMEMBER, 4},     {OP_IDS_FORGET, 1}};
+    static const struct {
+        enum store_op_kind kind;
+        int weight;
+    } weights[] = {{OP_CATALOG_PUT, 3},   {OP_CATALOG_DELETE, 2},   {OP_STREAM_APPEND, 20}, {OP_STREAM_TRIM, 4},      {OP_STREAM_DROP, 1},
+                   {OP_QUEUE_SEND, 30},   {OP_QUEUE_RECEIVE, 16},   {OP_QUEUE_DELETE, 24},  {OP_QUEUE_VISIBILITY, 8}, {OP_QUEUE_EXPIRE, 3},
+                   {OP_DELIVERY_ADD, 10}, {OP_DELIVERY_SETTLE, 12}, {OP_DELIVERY_RETRY, 6}, {OP_IDS_REMEMBER, 4},     {OP_IDS_FORGET, 1}};
     if (!roll(1000)) return OP_QUEUE_DROP;
     int at = (int)roll(144);
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)

@@ -27,11 +27,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     static struct fault fault;
     struct str text = str_of((const char *)data, n);
     json_t *value = NULL;
+    enum err err;
     if (memchr(data, 0, n)) return 0; /* no argument holds one */
-    judge(shorthand_parse(item_of("put-targets", "Targets"), "targets", text, &value, &fault), value, &fault);
+    err = shorthand_parse(item_of("put-targets", "Targets"), "targets", text, &value, &fault);
+    judge(err, value, &fault);
     value = NULL;
-    judge(shorthand_parse(item_of("put-events", "Entries"), "entries", text, &value, &fault), value, &fault);
+    err = shorthand_parse(item_of("put-events", "Entries"), "entries", text, &value, &fault);
+    judge(err, value, &fault);
     value = NULL;
-    judge(value_from_json(item_of("put-targets", "Targets"), "targets", text, &value, &fault), value, &fault);
+    err = value_from_json(item_of("put-targets", "Targets"), "targets", text, &value, &fault);
+    judge(err, value, &fault);
     return 0;
 }

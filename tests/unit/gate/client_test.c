@@ -550,6 +550,63 @@ static void tls_serves_who_trusts_its_certificate_and_no_other(void **state) {
     assert_int_equal(bus_put(f->bus, &plain, NULL, &f->fault), BUS_ERR_OK);
 }
 
+/* ---- the gate's own ---- */
+
+static void ipc_socket_is_private_and_other_files_are_left_alone(void **state) {
+    struct fixture *f = *state;
+    struct stat st;
+    start_gate_at(f, f->ipc, (struct gate_nng_options){0});
+    assert_int_equal(stat(f->ipc + 6, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    char file[96], url[104];
+    snprintf(file, sizeof file, "%s/file", f->dir);
+    snprintf(url, sizeof url, "ipc://%s", file);
+    FILE *out = fopen(file, "w");
+    assert_non_null(out);
+    fclose(out);
+    const char *urls[] = {url, f->ipc, "http://x", "tls+tcp://127.0.0.1:0"};
+    const enum err expected[] = {ERR_IO, ERR_IO, ERR_USAGE, ERR_USAGE};
+    for (int i = 0; i < 4; i++) {
+        struct gate_nng *second;
+        struct fault fault;
+        struct gate_nng_options options = {.urls = &urls[i], .url_count = 1};
+        assert_int_equal(gate_nng_start(&f->api, &options, &second, &fault), expected[i]);
+        assert_null(second);
+        assert_string_equal(fault.where, urls[i]);
+    }
+    assert_int_equal(stat(file, &st), 0);
+}
+
+static void *hold_call(void *arg) {
+    struct fixture *f = arg;
+    return (void *)(intptr_t)bus_call(f->bus, "Hold", NULL, NULL, NULL);
+}
+
+static void long_polls_leave_room_for_events_and_drain_waits_for_them(void **state) {
+    struct fixture *f = *state;
+    start_gate_at(f, f->ipc, (struct gate_nng_options){.requests_max = 4, .calls_max = 2});
+    open_with(f, options_for(f->ipc));
+    f->api.hold = true;
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, hold_call, f);
+    fake_wait(&f->api, &f->api.held_call_count, 2);
+    assert_int_equal(bus_call_within(f->bus, 200, "Echo", NULL, NULL, &f->fault), BUS_ERR_TIMEOUT); /* throttled until then */
+    assert_int_equal(fake_get(&f->api, &f->api.calls), 2);
+    assert_int_equal(bus_put_async(f->bus, &plain, NULL, NULL, NULL), BUS_ERR_OK);
+    fake_wait(&f->api, &f->api.held_put_count, 1); /* an event gets in all the same */
+    assert_int_equal(gate_nng_drain(f->gate, 10), ERR_TIMEOUT);
+    fake_release(&f->api);
+    for (int i = 0; i < 2; i++) {
+        void *err;
+        pthread_join(threads[i], &err);
+        assert_int_equal((intptr_t)err, BUS_ERR_OK);
+    }
+    assert_int_equal(bus_flush(f->bus, 10000), BUS_ERR_OK);
+    assert_int_equal(gate_nng_drain(f->gate, 10000), ERR_OK);
+    assert_int_equal(bus_call_within(f->bus, 200, "Echo", NULL, NULL, &f->fault), BUS_ERR_TIMEOUT); /* refused as shutting down */
+    assert_int_equal(fake_get(&f->api, &f->api.calls), 2);
+}
+
 /* ---- a daemon that is killed ---- */
 
 /* `ahead_s`: its clock stands that much ahead of the real one, and stays there. */
@@ -720,6 +777,8 @@ int main(int argc, char **argv) {
         TEST(replayed_forged_and_malformed_frames_are_refused),
         TEST(tcp_port_zero_is_told_and_serves),
         TEST(tls_serves_who_trusts_its_certificate_and_no_other),
+        TEST(ipc_socket_is_private_and_other_files_are_left_alone),
+        TEST(long_polls_leave_room_for_events_and_drain_waits_for_them),
         TEST(nothing_is_lost_or_doubled_when_the_daemon_is_killed_under_load),
         TEST(call_survives_a_restart),
     };

@@ -140,8 +140,10 @@ static void *produce(void *arg) {
         op->u.append.stream = 1;
         op->u.append.shard = p->shard;
         op->u.append.data = STR("data");
-        if (committer_run(p->committer, &t, &fault)) p->failures++;
-        else buf_add(&p->sequences, str_of((const char *)&op->u.append.sequence, sizeof(int64_t)));
+        if (committer_run(p->committer, &t, &fault))
+            p->failures++;
+        else
+            buf_add(&p->sequences, str_of((const char *)&op->u.append.sequence, sizeof(int64_t)));
         arena_reset(&a);
     }
     arena_fini(&a);
@@ -283,7 +285,8 @@ static void full_queue_throttles_and_recovers(void **state) {
     gate_set(&f.gate, false);
     struct job last;
     job_init(&last, false);
-    while (committer_run(f.committer, &last.txn, &fault) == ERR_THROTTLING) {} /* until the queue has gone down */
+    while (committer_run(f.committer, &last.txn, &fault) == ERR_THROTTLING) {
+    } /* until the queue has gone down */
     stop(&f);
     assert_int_equal(jobs[3].done, 1);
     assert_int_equal(jobs[4].done, 0);
@@ -360,7 +363,8 @@ static void stop_refuses_what_comes_while_it_drains(void **state) {
     chain.job.txn.done = chain_done;
     chain.job.txn.ctx = &chain;
     assert_int_equal(committer_submit(f.committer, &chain.job.txn, &fault), ERR_OK);
-    while (atomic_load(&chain.links) < 3) {}
+    while (atomic_load(&chain.links) < 3) {
+    }
     stop(&f);
     assert_int_equal(chain.refusal, ERR_SHUTTING_DOWN);
     job_fini(&chain.job);

@@ -294,7 +294,11 @@ static void no_descriptor_signal_or_mask_leaks_into_the_child(void **state) {
     file_text("fds", text, sizeof text);
     assert_string_equal(text, "0\n");
     file_text("sig", text, sizeof text);
-    assert_string_equal(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    unsigned long blocked, ignored;
+    assert_int_equal(sscanf(text, "SigBlk: %lx SigIgn: %lx", &blocked, &ignored), 2);
+    const unsigned long of_glibc = 3ul << 31; /* signals 32 and 33 are the C library's own: sigaction refuses to touch them */
+    assert_int_equal(blocked & ~of_glibc, 0);
+    assert_int_equal(ignored & ~of_glibc, 0);
 }
 
 static void limits_hold(void **state) {
