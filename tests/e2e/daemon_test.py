@@ -188,8 +188,8 @@ class Daemon(unittest.TestCase):
             "              t: {queue: q, retry: {attempts: 1000}}\n")})
         log = self.refused(busd)
         name = busd.path("bad.yaml")
-        for place, words in ((f"{name}:3:", "12 digits"), (f"{name}:5:5: accounts.123456789012.bussses:", "did you mean buses"),
-                             (f"{name}:10:", "Unrecognized match type prefx"),
+        for place, words in ((f"{name}:2:3: accounts.123:", "12 digits"), (f"{name}:5:5: accounts.123456789012.bussses:", "did you mean buses"),
+                             (f"{name}:10:32: accounts.123456789012.buses.default.rules.r.pattern.source[0]:", "Unrecognized match type prefx"),
                              (f"{name}:12:", "accounts.123456789012.buses.default.rules.r.targets.t.retry.attempts")):
             self.assertTrue(any(place in line and words in line for line in log.splitlines()), f"{place} {words}\n{log}")
 
