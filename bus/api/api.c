@@ -247,6 +247,17 @@ enum err api_run(struct api *api, struct str account, struct str operation, stru
     return x.err;
 }
 
+enum err api_check(struct api *api, struct str operation, struct str body, struct fault *fault) {
+    struct arena a;
+    const struct row *row = row_find(api, operation, fault);
+    if (!row) return ERR_UNKNOWN_OPERATION;
+    arena_init(&a, CALL_MEMORY_MAX);
+    void *in = arena_alloc(&a, row->operation->in->size);
+    enum err err = in ? shape_decode(row->operation->in, body, false, &a, in, fault) : fault_set(fault, ERR_NOMEM, NULL);
+    arena_fini(&a);
+    return err;
+}
+
 /* ---- life ---------------------------------------------------------------------------------------------------------------------------------- */
 static const struct handler_row *handler_of(const struct handler_row *handlers, const char *name) {
     for (; handlers->name; handlers++)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "doc.h"
+#include "document.h"
 #include "log.h"
 #include "os.h"
 #include "rulefile.h"
@@ -182,6 +183,31 @@ static void run_one(struct loading *l, const struct loaded *f, const struct decl
     buf_fini(&answer);
 }
 
+/* A bus's policy, whole: its text stands in the request as a string. */
+static enum err check_policy(struct loading *l, const struct declared *d, struct fault *why) {
+    struct arena a;
+    struct node *root;
+    arena_init(&a, 0);
+    enum err err = doc_parse(&a, d->request, &root, why);
+    const struct node *policy = err ? NULL : doc_get(root, STR("Policy")), *bus = err ? NULL : doc_get(root, STR("EventBusName"));
+    if (!err && policy && bus)
+        err = policy_names_bus(policy->text, world_bus_arn(flow_world(api_flow(l->api)), &a, (struct bus_ref){d->account, bus->text}), why);
+    arena_fini(&a);
+    return err;
+}
+
+/* Before anything is changed: what can be told without changing anything. */
+static void check_all(struct loading *l) {
+    for (size_t i = 0; i < l->count; i++)
+        for (size_t k = 0; k < l->files[i].file.count; k++) {
+            const struct declared *d = &l->files[i].file.items[k];
+            struct fault why;
+            enum err err = api_check(l->api, d->operation, d->request, &why);
+            if (!err && str_eqz(d->operation, "events.PutPermission")) err = check_policy(l, d, &why);
+            if (err) refused(l, &l->files[i], d, &why);
+        }
+}
+
 /* Of all files together, in the order of kinds: what one file names may stand in another. */
 static int order_of(struct str operation) {
     static const char *const order[] = {"bus.CreateAccount", "bus.CreateAccessKey", "events.CreateEventBus", "events.UpdateEventBus", "events.PutPermission",
@@ -209,6 +235,7 @@ enum err declare_files(struct api *api, const char *const *paths, size_t count, 
     enum err err = ERR_OK;
     for (size_t i = 0; i < count && !err; i++)
         err = os_is_dir(paths[i]) ? os_each_file(paths[i], suffixes, read_one, l, fault) : read_one(l, paths[i]);
+    if (!err && !l->mistakes) check_all(l);
     if (!err && !l->mistakes) {
         struct world *world = flow_world(api_flow(api));
         world_bulk_begin(world);
