@@ -30,7 +30,8 @@ bool glob_match(struct str pattern, struct str text, bool ignore_case) {
     return p == pattern.n;
 }
 
-/* ---- numbers and dates ----------------------------------------------------------------------------------------------------------------- */
+/* ---- numbers and dates -----------------------------------------------------------------------------------------------------------------
+ */
 static size_t digits(struct str s, size_t at) {
     while (at < s.n && s.p[at] >= '0' && s.p[at] <= '9') at++;
     return at;
@@ -71,7 +72,8 @@ bool date_parse(struct str s, int64_t *ms) {
     return str_to_i64(s, &seconds) && !__builtin_mul_overflow(seconds, 1000, ms);
 }
 
-/* ---- networks ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- networks
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 static bool address_parse(struct str text, uint8_t address[16], int *family) {
     char z[64];
     if (str_find(text, 0, 0) < text.n || !str_copyz(z, sizeof z, text)) return false;

@@ -45,7 +45,8 @@ static void fire(struct flow *f, struct snapshot *snapshot, const struct bus_vie
     struct event *event = ARENA_NEW(a, struct event);
     struct fault fault;
     fault_clear(&fault);
-    enum err err = txn && event ? event_build_scheduled(rule->account, f->region, rule->arn, now_ms, f->settings, a, event, &fault) : ERR_NOMEM;
+    enum err err =
+        txn && event ? event_build_scheduled(rule->account, f->region, rule->arn, now_ms, f->settings, a, event, &fault) : ERR_NOMEM;
     if (!err) {
         txn_init(txn, a);
         txn->done = fired;

@@ -65,8 +65,12 @@ enum err poller_wait(struct poller *p, struct call *call, struct queue *q, uint6
     if (!full && !stopping) {
         resource_ref(&q->r);
         atomic_fetch_add(&p->count, 1); /* before the generation is looked at: see poller_sent */
-        *w = (struct waiter){.call = call, .queue = q, .until_ms = until_ms, .look_ms = clock_mono_ms() + LOOK_MS,
-                             .ready = poller_generation(p, q->number) != generation, .next = p->waiting};
+        *w = (struct waiter){.call = call,
+                             .queue = q,
+                             .until_ms = until_ms,
+                             .look_ms = clock_mono_ms() + LOOK_MS,
+                             .ready = poller_generation(p, q->number) != generation,
+                             .next = p->waiting};
         p->waiting = w;
         pthread_cond_signal(&p->wake);
     }
@@ -122,7 +126,8 @@ static void serve_all(struct poller *p, struct waiter *due, bool stopping) {
     }
 }
 
-/* ---- retention ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- retention
+ * ----------------------------------------------------------------------------------------------------------------------------- */
 /* Is there anything to expire? A look costs no transaction, which thousands of idle queues would feel. */
 static bool has_old(struct poller *p, const struct queue *q) {
     struct store *store = committer_store(p->service->host->committer);
@@ -167,13 +172,15 @@ static void expire_all(struct poller *p) {
     if (!resources_list(&p->service->queues, STR_NULL, STR(""), STR_NULL, SIZE_MAX, &a, &queues, &count, &more, NULL))
         for (size_t i = 0; i < count; i++) {
             const struct queue *q = (const struct queue *)(const void *)queues[i];
-            for (int batch = 0; batch < 10 && !is_stopping(p) && has_old(p, q) && expire_batch(p, q); batch++) {} /* the rest in the next round */
+            for (int batch = 0; batch < 10 && !is_stopping(p) && has_old(p, q) && expire_batch(p, q); batch++) {
+            } /* the rest in the next round */
             resource_unref(queues[i]);
         }
     arena_fini(&a);
 }
 
-/* ---- the thread ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the thread
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 static void wait_locked(struct poller *p, int64_t ms) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -192,7 +199,8 @@ static void *poller_main(void *ctx) {
         bool stopping = p->stopping, expire = now - p->expired_ms >= EXPIRE_EVERY_MS;
         if (stopping && !due) break;
         if (!due && !expire) {
-            wait_locked(p, next_ms - now < 1000 ? (next_ms > now ? next_ms - now : 1) : 1000); /* at least once a second: tests turn the clock */
+            wait_locked(p, next_ms - now < 1000 ? (next_ms > now ? next_ms - now : 1)
+                                                : 1000); /* at least once a second: tests turn the clock */
             continue;
         }
         if (expire) p->expired_ms = now;

@@ -15,7 +15,8 @@ struct str stream_arn(const struct target_host *host, struct arena *a, struct st
     return arena_printf(a, "arn:aws:kinesis:%.*s:%.*s:stream/%.*s", STR_ARG(host->region), STR_ARG(account), STR_ARG(name));
 }
 
-/* ---- routing --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- routing ---------------------------------------------------------------------------------------------------------------------------
+ */
 static bool takes(struct str text) {
     struct arn arn;
     return arn_parse(text, &arn) && str_eqz(arn.service, "kinesis") && arn_name(&arn, "stream").p;
@@ -49,15 +50,17 @@ static enum outcome route(void *self, const struct delivery *d, struct txn *txn,
     struct stream_service *service = self;
     struct arn arn;
     struct resource *r = NULL;
-    if (arn_parse(d->arn, &arn) && str_eq(arn.region, service->host->region)) r = resources_get(&service->streams, arn.account, arn_name(&arn, "stream"));
+    if (arn_parse(d->arn, &arn) && str_eq(arn.region, service->host->region))
+        r = resources_get(&service->streams, arn.account, arn_name(&arn, "stream"));
     if (!r) return refuse(fault, OUTCOME_NO_RESOURCE, "The stream does not exist.");
     enum outcome outcome = str_eq(r->account, d->account) ? append((struct stream *)(void *)r, d, txn, fault)
-                                                           : refuse(fault, OUTCOME_NO_PERMISSIONS, "The stream belongs to another account.");
+                                                          : refuse(fault, OUTCOME_NO_PERMISSIONS, "The stream belongs to another account.");
     resource_unref(r);
     return outcome;
 }
 
-/* ---- retention --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- retention
+ * --------------------------------------------------------------------------------------------------------------------------- */
 /* Trims one stream by one batch; true when there may be more to trim. */
 static bool trim(struct stream_service *service, const struct stream *s) {
     struct arena a;
@@ -115,7 +118,8 @@ static void *trimmer_main(void *ctx) {
     return NULL;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------------------------------------- */
 static void free_stream(struct resource *r) { free(r); }
 
 static enum err load(void *ctx, struct str key, const json_t *record, struct fault *fault) {
