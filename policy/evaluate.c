@@ -84,7 +84,7 @@ static bool condition_holds(const struct condition *c, const struct policy_reque
     for (size_t i = 0; i < key->count; i++) met += value_meets(c, key->values[i]);
     if (c->quantifier == ANY_VALUE) return met > 0;
     if (c->quantifier == ALL_VALUES) return met == key->count;
-    return c->negated ? met == key->count : met > 0; /* a plain operator on several values: Equals finds one, NotEquals finds none */
+    return key->count == 1 ? met : c->negated; /* a plain operator compares one value: several equal nothing ("either, not both") */
 }
 
 /* ---- statements

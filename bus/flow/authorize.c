@@ -1,4 +1,7 @@
 /* Who may do what: identity policies of keys, resource policies of buses, and what adapters ask about theirs. */
+#include <stdio.h>
+
+#include "clock.h"
 #include "document.h"
 #include "evaluate.h"
 #include "flow_state.h"
@@ -28,6 +31,13 @@ enum err flow_authorize(struct flow *f, const struct caller *caller, const char 
     struct policy_key keys[KEYS_MAX];
     size_t n = add_key(keys, 0, "aws:PrincipalAccount", &caller->account, 1);
     n = add_key(keys, n, "aws:PrincipalArn", &caller->principal_arn, 1);
+    char iso[CLOCK_ISO_SIZE], seconds[24];
+    int64_t now = clock_now_ms();
+    clock_iso(now, iso);
+    snprintf(seconds, sizeof seconds, "%lld", (long long)(now / 1000));
+    struct str current = str_from(iso), epoch = str_from(seconds);
+    n = add_key(keys, n, "aws:CurrentTime", &current, 1);
+    n = add_key(keys, n, "aws:EpochTime", &epoch, 1);
     for (size_t i = 0; i < given_count; i++) n = add_key(keys, n, given[i].key, given[i].values, given[i].count);
     struct policy_request request = {.principal_account = caller->account,
                                      .principal_arn = caller->principal_arn,

@@ -81,7 +81,11 @@ static enum err route_to_kind(struct routing *r, const struct rule_view *rule, c
 /* May the rule's account send this event to the bus? */
 static bool crossing_allowed(const struct routing *r, const struct rule_view *rule, const struct bus_view *to) {
     static const struct str yes[] = {{"true", 4}};
-    const struct policy_key keys[] = {{STR("aws:SourceArn"), &rule->arn, 1},
+    char iso[CLOCK_ISO_SIZE];
+    clock_iso(r->event->accepted_ms, iso);
+    const struct str now = str_from(iso);
+    const struct policy_key keys[] = {{STR("aws:CurrentTime"), &now, 1},
+                                      {STR("aws:SourceArn"), &rule->arn, 1},
                                       {STR("aws:SourceAccount"), &rule->account, 1},
                                       {STR("aws:PrincipalAccount"), &rule->account, 1},
                                       {STR("events:source"), &r->event->source, 1},
