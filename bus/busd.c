@@ -34,8 +34,10 @@ struct busd {
 };
 
 static int said(const struct fault *fault) {
-    if (fault->line) fprintf(stderr, "busd: %s:%d:%d: %s\n", fault->where, fault->line, fault->column, fault->message);
-    else fprintf(stderr, "busd: %s\n", fault->message[0] ? fault->message : err_row(fault->code)->sentence);
+    if (fault->line)
+        fprintf(stderr, "busd: %s:%d:%d: %s\n", fault->where, fault->line, fault->column, fault->message);
+    else
+        fprintf(stderr, "busd: %s\n", fault->message[0] ? fault->message : err_row(fault->code)->sentence);
     return 1;
 }
 
@@ -73,20 +75,26 @@ static enum err open_store(struct busd *b, struct fault *fault) {
 
 static enum err open_flow(struct busd *b, struct fault *fault) {
     const struct config *c = &b->config;
-    struct flow_options options = {.committer = b->committer, .settings = &c->settings, .region = str_from(c->region ? c->region : "us-east-1"),
-                                   .data_dir = str_from(b->data), .smtp_url = str_from(c->smtp_url),
+    struct flow_options options = {.committer = b->committer,
+                                   .settings = &c->settings,
+                                   .region = str_from(c->region ? c->region : "us-east-1"),
+                                   .data_dir = str_from(b->data),
+                                   .smtp_url = str_from(c->smtp_url),
                                    .smtp_from = str_from(c->smtp_from ? c->smtp_from : "busd@localhost")};
     enum err err = flow_open(&options, &b->flow, fault);
     if (err) return err;
-    struct api_options api = {.flow = b->flow, .started_ms = clock_now_ms(), .durability = str_from(c->durability ? c->durability : "full")};
+    struct api_options api = {
+        .flow = b->flow, .started_ms = clock_now_ms(), .durability = str_from(c->durability ? c->durability : "full")};
     return api_open(&api, &b->api, fault);
 }
 
 static enum err open_gate(struct busd *b, struct fault *fault) {
     const struct config *c = &b->config;
     const char *fallback[] = {b->ipc};
-    struct gate_nng_options options = {.urls = c->listen.n ? (const char *const *)c->listen.items : fallback, .url_count = c->listen.n ? c->listen.n : 1,
-                                       .tls_cert_file = c->tls_cert, .tls_key_file = c->tls_key};
+    struct gate_nng_options options = {.urls = c->listen.n ? (const char *const *)c->listen.items : fallback,
+                                       .url_count = c->listen.n ? c->listen.n : 1,
+                                       .tls_cert_file = c->tls_cert,
+                                       .tls_key_file = c->tls_key};
     return gate_nng_start(b->api, &options, &b->gate, fault);
 }
 
@@ -99,10 +107,14 @@ static enum err start(struct busd *b, struct fault *fault) {
     return err ? err : open_gate(b, fault);
 }
 
+/* What was acknowledged is durable before this begins. So if a library should never come back from closing (NNG 1.5 has been seen to), the
+ * alarm ends the process, and nothing is lost. */
 static void stop(struct busd *b) {
-    int drain_ms = b->config.drain_ms ? atoi(b->config.drain_ms) : 10000;
+    int drain_ms = (int)b->config.settings.drain_ms;
+    alarm((unsigned)(2 * drain_ms / 1000) + 30);
     if (b->gate) flow_end_waits(b->flow);
-    if (b->gate && gate_nng_drain(b->gate, drain_ms)) log_line(LOG_WARN, "busd", "requests were still under way when time ran out", LOG_I("ms", drain_ms));
+    if (b->gate && gate_nng_drain(b->gate, drain_ms))
+        log_line(LOG_WARN, "busd", "requests were still under way when time ran out", LOG_I("ms", drain_ms));
     if (b->flow) flow_drain(b->flow, drain_ms);
     gate_nng_stop(b->gate);
     api_close(b->api);
@@ -112,7 +124,8 @@ static void stop(struct busd *b) {
     if (b->lock_fd >= 0) close(b->lock_fd);
 }
 
-/* ---- running ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------------------------------
+ */
 static void say_ready(const struct busd *b) {
     printf("ready http=off");
     for (size_t i = 0; gate_nng_url(b->gate, i); i++) printf(" listen=%s", gate_nng_url(b->gate, i));
@@ -166,9 +179,12 @@ int main(int argc, char **argv) {
     b.lock_fd = -1;
     config_init(&b.config);
     bool ok = config_read(&b.config, argc, argv);
-    if (b.config.help) config_help();
-    else if (b.config.version) printf("busd %s\n", BUSD_VERSION);
-    else ok = ok && set_log_level(&b.config);
+    if (b.config.help)
+        config_help();
+    else if (b.config.version)
+        printf("busd %s\n", BUSD_VERSION);
+    else
+        ok = ok && set_log_level(&b.config);
     if (!ok || b.config.help || b.config.version) {
         config_fini(&b.config);
         return ok ? 0 : 2;

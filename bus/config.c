@@ -24,11 +24,14 @@ void config_init(struct config *c) {
 }
 
 static char **single(struct config *c, const struct option *o) { return (char **)(void *)((char *)c + o->offset); }
-static struct config_list *several(struct config *c, const struct option *o) { return (struct config_list *)(void *)((char *)c + o->offset); }
+static struct config_list *several(struct config *c, const struct option *o) {
+    return (struct config_list *)(void *)((char *)c + o->offset);
+}
 
 void config_fini(struct config *c) {
     for (const struct option *o = options; o->key; o++) {
-        if (!o->list) free(*single(c, o));
+        if (!o->list)
+            free(*single(c, o));
         else
             for (size_t i = 0; i < several(c, o)->n; i++) free(several(c, o)->items[i]);
     }
@@ -46,8 +49,10 @@ static bool set(struct config *c, struct str key, const char *value, bool keep, 
     if (!o) {
         struct fault fault;
         enum err err = settings_set(&c->settings, key, str_from(value), &fault);
-        if (err == ERR_NOT_FOUND) fprintf(stderr, "busd: %s: there is no option '%.*s'; busd --help lists them\n", from, STR_ARG(key));
-        else if (err) fprintf(stderr, "busd: %s: %s\n", from, fault.message);
+        if (err == ERR_NOT_FOUND)
+            fprintf(stderr, "busd: %s: there is no option '%.*s'; busd --help lists them\n", from, STR_ARG(key));
+        else if (err)
+            fprintf(stderr, "busd: %s: %s\n", from, fault.message);
         return !err;
     }
     char *copy = strdup(value);
@@ -101,11 +106,13 @@ static bool read_block(struct file *f, struct config *c, struct str key, bool wa
     for (int depth = 1; depth > 0;) {
         yaml_event_t e;
         if (!next(f, &e)) return false;
-        if (e.type == YAML_SCALAR_EVENT && wanted && depth == 1) set_scalar(f, c, key, &e);
+        if (e.type == YAML_SCALAR_EVENT && wanted && depth == 1)
+            set_scalar(f, c, key, &e);
         else if (e.type == YAML_SEQUENCE_START_EVENT || e.type == YAML_MAPPING_START_EVENT) {
             if (wanted) complain(f, e.start_mark, "expected a plain value");
             depth++;
-        } else if (e.type == YAML_SEQUENCE_END_EVENT || e.type == YAML_MAPPING_END_EVENT) depth--;
+        } else if (e.type == YAML_SEQUENCE_END_EVENT || e.type == YAML_MAPPING_END_EVENT)
+            depth--;
         yaml_event_delete(&e);
     }
     return true;
@@ -120,7 +127,8 @@ static bool read_value(struct file *f, struct config *c, struct str key) {
         set_scalar(f, c, key, &e);
     } else if (e.type == YAML_SEQUENCE_START_EVENT) {
         bool wanted = o && o->list;
-        if (!wanted) complain(f, e.start_mark, o ? "this key takes one value, not a list" : "there is no such option; busd --help lists them");
+        if (!wanted)
+            complain(f, e.start_mark, o ? "this key takes one value, not a list" : "there is no such option; busd --help lists them");
         go_on = read_block(f, c, key, wanted);
     } else if (e.type == YAML_MAPPING_START_EVENT) {
         complain(f, e.start_mark, "expected a value or a list, not a mapping");
@@ -136,9 +144,12 @@ static void read_document(struct file *f, struct config *c) {
     yaml_event_t e;
     bool in_mapping = false, over = false;
     while (!over && next(f, &e)) {
-        if (e.type == YAML_STREAM_END_EVENT) over = true;
-        else if (e.type == YAML_MAPPING_START_EVENT && !in_mapping) in_mapping = true;
-        else if (e.type == YAML_MAPPING_END_EVENT) in_mapping = false;
+        if (e.type == YAML_STREAM_END_EVENT)
+            over = true;
+        else if (e.type == YAML_MAPPING_START_EVENT && !in_mapping)
+            in_mapping = true;
+        else if (e.type == YAML_MAPPING_END_EVENT)
+            in_mapping = false;
         else if (in_mapping && e.type == YAML_SCALAR_EVENT) {
             struct str key = str_of((const char *)e.data.scalar.value, e.data.scalar.length);
             over = !read_value(f, c, key);
@@ -170,7 +181,8 @@ static bool read_file(struct config *c, const char *name) {
     return f.ok;
 }
 
-/* ---- flags ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- flags
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 static bool read_flags(struct config *c, int argc, char **argv) {
     bool ok = true;
     for (int i = 1; i < argc; i++) {
@@ -217,8 +229,10 @@ bool config_read(struct config *c, int argc, char **argv) {
 }
 
 void config_help(void) {
-    printf("busd: event bus and rules router\n\nusage: busd [OPTION VALUE]...\n\noptions (each is a key of the configuration file as well)\n");
-    for (const struct option *o = options; o->key; o++) printf("  --%s %s\n        %s%s\n", o->key, o->arg, o->help, o->list ? " (may be repeated)" : "");
+    printf(
+        "busd: event bus and rules router\n\nusage: busd [OPTION VALUE]...\n\noptions (each is a key of the configuration file as well)\n");
+    for (const struct option *o = options; o->key; o++)
+        printf("  --%s %s\n        %s%s\n", o->key, o->arg, o->help, o->list ? " (may be repeated)" : "");
     printf("  --help, --version\n\nsettings\n");
     for (const struct setting_row *r = setting_rows; r->key; r++)
         printf("  --%s N\n        %s (%" PRId64 " to %" PRId64 ", default %" PRId64 ")\n", r->key, r->help, r->least, r->most, r->fallback);

@@ -10,9 +10,9 @@
 enum { STATEMENTS_MAX = 1000, VALUES_MAX = 10000 };
 
 static const char *const condition_keys[] = {
-    "events:source", "events:detail-type", "events:creatorAccount", "events:eventBusInvocation", "events:TargetArn", "aws:SourceArn",
-    "aws:SourceAccount", "aws:PrincipalAccount", "aws:PrincipalOrgID", "aws:PrincipalArn", "aws:SourceIp", "aws:CurrentTime", "aws:EpochTime",
-    "aws:SecureTransport", NULL};
+    "events:source", "events:detail-type", "events:creatorAccount", "events:eventBusInvocation", "events:TargetArn",
+    "aws:SourceArn", "aws:SourceAccount",  "aws:PrincipalAccount",  "aws:PrincipalOrgID",        "aws:PrincipalArn",
+    "aws:SourceIp",  "aws:CurrentTime",    "aws:EpochTime",         "aws:SecureTransport",       NULL};
 
 static const struct {
     const char *name;
@@ -86,16 +86,26 @@ static enum err read_texts(struct reader *r, const char *name, const json_t *v, 
 static const char *prepare(enum comparison comparison, struct operand *o) {
     struct arn arn;
     switch (comparison) {
-    case COMPARE_NUMBER_EQ: case COMPARE_NUMBER_LT: case COMPARE_NUMBER_LE: case COMPARE_NUMBER_GT: case COMPARE_NUMBER_GE:
-        return number_parse(o->text, &o->number) ? NULL : "a number";
-    case COMPARE_DATE_EQ: case COMPARE_DATE_LT: case COMPARE_DATE_LE: case COMPARE_DATE_GT: case COMPARE_DATE_GE:
-        return date_parse(o->text, &o->date_ms) ? NULL : "a date like 2026-05-01T00:00:00Z, or seconds since 1970";
-    case COMPARE_BOOL: case COMPARE_NULL:
+    case COMPARE_NUMBER_EQ:
+    case COMPARE_NUMBER_LT:
+    case COMPARE_NUMBER_LE:
+    case COMPARE_NUMBER_GT:
+    case COMPARE_NUMBER_GE: return number_parse(o->text, &o->number) ? NULL : "a number";
+    case COMPARE_DATE_EQ:
+    case COMPARE_DATE_LT:
+    case COMPARE_DATE_LE:
+    case COMPARE_DATE_GT:
+    case COMPARE_DATE_GE: return date_parse(o->text, &o->date_ms) ? NULL : "a date like 2026-05-01T00:00:00Z, or seconds since 1970";
+    case COMPARE_BOOL:
+    case COMPARE_NULL:
         o->flag = str_eq_nocase(o->text, STR("true"));
         return o->flag || str_eq_nocase(o->text, STR("false")) ? NULL : "true or false";
     case COMPARE_IP: return network_parse(o->text, &o->network) ? NULL : "an address or a network like 10.0.0.0/8";
-    case COMPARE_ARN: return str_eqz(o->text, "*") || arn_parse(o->text, &arn) ? NULL : "an ARN of six parts (* and ? may stand in each), or *";
-    case COMPARE_STRING: case COMPARE_STRING_NOCASE: case COMPARE_LIKE: break;
+    case COMPARE_ARN:
+        return str_eqz(o->text, "*") || arn_parse(o->text, &arn) ? NULL : "an ARN of six parts (* and ? may stand in each), or *";
+    case COMPARE_STRING:
+    case COMPARE_STRING_NOCASE:
+    case COMPARE_LIKE: break;
     }
     return NULL;
 }
@@ -190,15 +200,20 @@ static enum err read_conditions(struct reader *r, json_t *v, struct statement *s
     return ERR_OK;
 }
 
-/* ---- principals ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- principals ------------------------------------------------------------------------------------------------------------------------
+ */
 static enum err read_aws_principal(struct reader *r, const char *name, struct str text, struct principal *p) {
     struct arn arn;
     *p = (struct principal){PRINCIPAL_ARN, text};
-    if (str_eqz(text, "*")) p->kind = PRINCIPAL_ANYBODY;
-    else if (account_is_valid(text)) p->kind = PRINCIPAL_ACCOUNT;
+    if (str_eqz(text, "*"))
+        p->kind = PRINCIPAL_ANYBODY;
+    else if (account_is_valid(text))
+        p->kind = PRINCIPAL_ACCOUNT;
     else if (!arn_parse(text, &arn) || (!str_eqz(arn.service, "iam") && !str_eqz(arn.service, "sts")) || !account_is_valid(arn.account))
-        return bad(r, name, "'%.*s' is no principal: an account of 12 digits, the ARN of an account, user or role, or \"*\"", STR_ARG(text));
-    else if (str_eqz(arn.resource, "root")) *p = (struct principal){PRINCIPAL_ACCOUNT, arn.account};
+        return bad(r, name, "'%.*s' is no principal: an account of 12 digits, the ARN of an account, user or role, or \"*\"",
+                   STR_ARG(text));
+    else if (str_eqz(arn.resource, "root"))
+        *p = (struct principal){PRINCIPAL_ACCOUNT, arn.account};
     return ERR_OK;
 }
 
@@ -211,9 +226,12 @@ static enum err read_principals(struct reader *r, const char *name, json_t *v, s
         err = read_texts(r, name, v, &aws);
     } else if (json_is_object(v) && json_object_size(v)) {
         json_object_foreach(v, kind, value) {
-            if (strcmp(kind, "AWS") == 0) err = read_texts(r, name, value, &aws);
-            else if (strcmp(kind, "Service") == 0) err = read_texts(r, name, value, &services);
-            else err = bad(r, name, "'%.60s' is no kind of principal here; known are AWS and Service", kind);
+            if (strcmp(kind, "AWS") == 0)
+                err = read_texts(r, name, value, &aws);
+            else if (strcmp(kind, "Service") == 0)
+                err = read_texts(r, name, value, &services);
+            else
+                err = bad(r, name, "'%.60s' is no kind of principal here; known are AWS and Service", kind);
             if (err) return err;
         }
     } else {
@@ -223,11 +241,13 @@ static enum err read_principals(struct reader *r, const char *name, json_t *v, s
     s->principals = arena_array(&r->p->arena, aws.count + services.count, sizeof *s->principals);
     if (!s->principals) return no_memory(r);
     for (size_t i = 0; i < aws.count && !err; i++) err = read_aws_principal(r, name, aws.items[i], &s->principals[s->principal_count++]);
-    for (size_t i = 0; i < services.count; i++) s->principals[s->principal_count++] = (struct principal){PRINCIPAL_SERVICE, services.items[i]};
+    for (size_t i = 0; i < services.count; i++)
+        s->principals[s->principal_count++] = (struct principal){PRINCIPAL_SERVICE, services.items[i]};
     return err;
 }
 
-/* ---- statements -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- statements
+ * -------------------------------------------------------------------------------------------------------------------------- */
 /* The one of two members that is there, e.g. Action or NotAction; NULL when neither is. */
 static enum err either(struct reader *r, const json_t *v, const char *plain, const char *negated, json_t **found, bool *is_negated) {
     json_t *a = json_object_get(v, plain), *b = json_object_get(v, negated);
@@ -263,8 +283,10 @@ static enum err known_members(struct reader *r, json_t *v, const char *const *kn
         (void)value;
         size_t i = 0;
         while (known[i] && strcmp(known[i], name) != 0) i++;
-        if (!known[i]) return bad(r, name, "is not known here; known are Sid, Effect, Principal, NotPrincipal, Action, NotAction, Resource, NotResource and "
-                                           "Condition in a statement, Version, Id and Statement around it");
+        if (!known[i])
+            return bad(r, name,
+                       "is not known here; known are Sid, Effect, Principal, NotPrincipal, Action, NotAction, Resource, NotResource and "
+                       "Condition in a statement, Version, Id and Statement around it");
     }
     return ERR_OK;
 }
@@ -274,13 +296,15 @@ static enum err read_action_names(struct reader *r, const struct texts *actions)
         struct str a = actions->items[i];
         size_t colon = str_find(a, ':', 0);
         if (!str_eqz(a, "*") && (colon == 0 || colon + 1 >= a.n))
-            return bad(r, actions->negated ? "NotAction" : "Action", "'%.*s' is no action: service:Name, like events:PutEvents", STR_ARG(a));
+            return bad(r, actions->negated ? "NotAction" : "Action", "'%.*s' is no action: service:Name, like events:PutEvents",
+                       STR_ARG(a));
     }
     return ERR_OK;
 }
 
 static enum err read_statement(struct reader *r, json_t *v, struct statement *s) {
-    static const char *const known[] = {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition", NULL};
+    static const char *const known[] = {"Sid",       "Effect",   "Principal",   "NotPrincipal", "Action",
+                                        "NotAction", "Resource", "NotResource", "Condition",    NULL};
     if (!json_is_object(v)) return bad(r, "", "must be an object");
     enum err err = known_members(r, v, known);
     json_t *sid = json_object_get(v, "Sid"), *effect = json_object_get(v, "Effect"), *condition = json_object_get(v, "Condition");
@@ -316,8 +340,10 @@ static enum err read_policy(struct reader *r, json_t *root) {
     r->p->statements = arena_array(&r->p->arena, n, sizeof *r->p->statements);
     if (!r->p->statements) return no_memory(r);
     for (size_t i = 0; i < n && !err; i++) {
-        if (json_is_array(list)) snprintf(r->path, sizeof r->path, "Statement[%zu]", i);
-        else snprintf(r->path, sizeof r->path, "Statement");
+        if (json_is_array(list))
+            snprintf(r->path, sizeof r->path, "Statement[%zu]", i);
+        else
+            snprintf(r->path, sizeof r->path, "Statement");
         err = read_statement(r, json_is_array(list) ? json_array_get(list, i) : list, &r->p->statements[r->p->statement_count++]);
     }
     return err;
@@ -328,8 +354,8 @@ enum err policy_parse(struct str text, enum policy_kind kind, struct policy **ou
     json_error_t where;
     json_t *root = json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES, &where);
     if (!root)
-        return fault_at(fault, ERR_VALIDATION, "policy", where.line, where.column, "Policy is not valid JSON: line %d, column %d: %s.", where.line,
-                        where.column, where.text);
+        return fault_at(fault, ERR_VALIDATION, "policy", where.line, where.column, "Policy is not valid JSON: line %d, column %d: %s.",
+                        where.line, where.column, where.text);
     struct policy *p = calloc(1, sizeof *p);
     enum err err = p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
     if (p) {
@@ -339,8 +365,10 @@ enum err policy_parse(struct str text, enum policy_kind kind, struct policy **ou
         err = read_policy(&r, root);
     }
     json_decref(root);
-    if (err) policy_free(p);
-    else *out = p;
+    if (err)
+        policy_free(p);
+    else
+        *out = p;
     return err;
 }
 
@@ -350,8 +378,8 @@ void policy_free(struct policy *p) {
     free(p);
 }
 
-/* "arn:...:event-bus/NAME" holds itself and "arn:...:rule/NAME/..." ("rule/..." for the default bus). A resource with wildcards is taken when it
- * can mean only this bus: its part up to the resource is literal. */
+/* "arn:...:event-bus/NAME" holds itself and "arn:...:rule/NAME/..." ("rule/..." for the default bus). A resource with wildcards is taken
+ * when it can mean only this bus: its part up to the resource is literal. */
 static bool resource_is_of_bus(struct str resource, const struct arn *bus) {
     struct arn arn;
     if (!arn_parse(resource, &arn) || !str_eq(arn.partition, bus->partition) || !str_eq(arn.service, bus->service) ||

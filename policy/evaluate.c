@@ -5,14 +5,15 @@
 #include "arn.h"
 #include "compiled.h"
 
-/* ---- one value against one operand ---------------------------------------------------------------------------------------------------- */
+/* ---- one value against one operand ----------------------------------------------------------------------------------------------------
+ */
 /* ARNs are compared part by part: a * does not reach over a colon, except within the resource. The pattern is an ARN or "*". */
 static bool arn_like(struct str pattern, struct str text) {
     struct arn p, t;
     if (!arn_parse(pattern, &p)) return str_eqz(pattern, "*");
     if (!arn_parse(text, &t)) return false;
-    return glob_match(p.partition, t.partition, false) && glob_match(p.service, t.service, false) && glob_match(p.region, t.region, false) &&
-           glob_match(p.account, t.account, false) && glob_match(p.resource, t.resource, false);
+    return glob_match(p.partition, t.partition, false) && glob_match(p.service, t.service, false) &&
+           glob_match(p.region, t.region, false) && glob_match(p.account, t.account, false) && glob_match(p.resource, t.resource, false);
 }
 
 static bool compare_number(enum comparison c, struct str text, double limit) {
@@ -45,10 +46,16 @@ static bool compare(enum comparison c, struct str value, const struct operand *o
     case COMPARE_STRING_NOCASE: return str_eq_nocase(value, o->text);
     case COMPARE_LIKE: return glob_match(o->text, value, false);
     case COMPARE_ARN: return arn_like(o->text, value);
-    case COMPARE_NUMBER_EQ: case COMPARE_NUMBER_LT: case COMPARE_NUMBER_LE: case COMPARE_NUMBER_GT: case COMPARE_NUMBER_GE:
-        return compare_number(c, value, o->number);
-    case COMPARE_DATE_EQ: case COMPARE_DATE_LT: case COMPARE_DATE_LE: case COMPARE_DATE_GT: case COMPARE_DATE_GE:
-        return compare_date(c, value, o->date_ms);
+    case COMPARE_NUMBER_EQ:
+    case COMPARE_NUMBER_LT:
+    case COMPARE_NUMBER_LE:
+    case COMPARE_NUMBER_GT:
+    case COMPARE_NUMBER_GE: return compare_number(c, value, o->number);
+    case COMPARE_DATE_EQ:
+    case COMPARE_DATE_LT:
+    case COMPARE_DATE_LE:
+    case COMPARE_DATE_GT:
+    case COMPARE_DATE_GE: return compare_date(c, value, o->date_ms);
     case COMPARE_BOOL: return str_eq_nocase(value, o->flag ? STR("true") : STR("false"));
     case COMPARE_IP: return network_holds(&o->network, value);
     case COMPARE_NULL: break;
@@ -77,10 +84,11 @@ static bool condition_holds(const struct condition *c, const struct policy_reque
     for (size_t i = 0; i < key->count; i++) met += value_meets(c, key->values[i]);
     if (c->quantifier == ANY_VALUE) return met > 0;
     if (c->quantifier == ALL_VALUES) return met == key->count;
-    return c->negated ? met == key->count : met > 0; /* a plain operator on several values: Equals finds one, NotEquals finds none */
+    return key->count == 1 ? met : c->negated; /* a plain operator compares one value: several equal nothing ("either, not both") */
 }
 
-/* ---- statements ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- statements
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 static bool principal_is(const struct principal *p, const struct policy_request *request) {
     switch (p->kind) {
     case PRINCIPAL_ANYBODY: return true;
@@ -106,7 +114,8 @@ static bool in_scope(const struct texts *scope, struct str text, bool ignore_cas
 }
 
 static bool applies(const struct policy *p, const struct statement *s, const struct policy_request *request) {
-    if (!in_scope(&s->actions, request->action, true) || !in_scope(&s->resources, request->resource, false) || !speaks_of_principal(p, s, request))
+    if (!in_scope(&s->actions, request->action, true) || !in_scope(&s->resources, request->resource, false) ||
+        !speaks_of_principal(p, s, request))
         return false;
     for (size_t i = 0; i < s->condition_count; i++)
         if (!condition_holds(&s->conditions[i], request)) return false;
@@ -132,13 +141,15 @@ enum policy_verdict policy_eval(const struct policy *p, const struct policy_requ
 static bool refused(struct policy_reason *why, enum policy_reason_code code, const struct policy *p, size_t which) {
     why->code = code;
     why->statement[0] = 0;
-    if (p && p->statements[which].sid.p) snprintf(why->statement, sizeof why->statement, "%.*s", STR_ARG(p->statements[which].sid));
-    else if (p) snprintf(why->statement, sizeof why->statement, "Statement[%zu]", which);
+    if (p && p->statements[which].sid.p)
+        snprintf(why->statement, sizeof why->statement, "%.*s", STR_ARG(p->statements[which].sid));
+    else if (p)
+        snprintf(why->statement, sizeof why->statement, "Statement[%zu]", which);
     return false;
 }
 
-bool policy_authorize(const struct policy *identity, const struct policy *resource, const struct policy_request *request, struct str owner_account,
-                      struct policy_reason *why) {
+bool policy_authorize(const struct policy *identity, const struct policy *resource, const struct policy_request *request,
+                      struct str owner_account, struct policy_reason *why) {
     size_t which = 0;
     enum policy_verdict own = eval(identity, request, &which);
     if (own == POLICY_DENY) return refused(why, REASON_IDENTITY_DENY, identity, which);
@@ -159,6 +170,8 @@ void policy_reason_text(const struct policy_reason *why, char *out, size_t size)
     case REASON_IDENTITY_SILENT: snprintf(out, size, "because the access key's policy does not allow the action"); break;
     case REASON_RESOURCE_DENY: snprintf(out, size, "with an explicit deny in the resource's policy (%s)", why->statement); break;
     case REASON_RESOURCE_SILENT: snprintf(out, size, "because no statement of the resource's policy allows the action"); break;
-    case REASON_NO_RESOURCE_POLICY: snprintf(out, size, "because the resource belongs to another account and has no policy that allows the action"); break;
+    case REASON_NO_RESOURCE_POLICY:
+        snprintf(out, size, "because the resource belongs to another account and has no policy that allows the action");
+        break;
     }
 }

@@ -31,8 +31,10 @@ void hop_message(struct buf *out, enum hop_verdict verdict, const struct hop_pat
         buf_addz(out, "an event can be sent to an event bus target only once. This event was previously delivered to an event bus target.");
         return;
     }
-    if (verdict == HOP_LIMITED) buf_addf(out, "an event may cross event buses %d times here. It has been in:", path->count - 1);
-    else buf_addz(out, "it would enter an event bus for the second time. It has been in:");
+    if (verdict == HOP_LIMITED)
+        buf_addf(out, "an event may cross event buses %d times here. It has been in:", path->count - 1);
+    else
+        buf_addz(out, "it would enter an event bus for the second time. It has been in:");
     for (int i = 0; i < path->count; i++) buf_addf(out, "%s %.*s", i ? "," : "", STR_ARG(path->bus[i]));
     buf_addc(out, '.');
 }

@@ -30,7 +30,8 @@ bool glob_match(struct str pattern, struct str text, bool ignore_case) {
     return p == pattern.n;
 }
 
-/* ---- numbers and dates ----------------------------------------------------------------------------------------------------------------- */
+/* ---- numbers and dates -----------------------------------------------------------------------------------------------------------------
+ */
 static size_t digits(struct str s, size_t at) {
     while (at < s.n && s.p[at] >= '0' && s.p[at] <= '9') at++;
     return at;
@@ -71,7 +72,8 @@ bool date_parse(struct str s, int64_t *ms) {
     return str_to_i64(s, &seconds) && !__builtin_mul_overflow(seconds, 1000, ms);
 }
 
-/* ---- networks ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- networks
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 static bool address_parse(struct str text, uint8_t address[16], int *family) {
     char z[64];
     if (str_find(text, 0, 0) < text.n || !str_copyz(z, sizeof z, text)) return false;
@@ -94,7 +96,13 @@ bool network_parse(struct str text, struct network *n) {
 bool network_holds(const struct network *n, struct str text) {
     uint8_t address[16];
     int family;
-    if (!address_parse(text, address, &family) || family != n->family) return false;
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff}; /* ::ffff:0:0/96, an IPv4 address behind a dual-stack socket (RFC 4291, 2.5.5.2) */
+    if (!address_parse(text, address, &family)) return false;
+    if (n->family == AF_INET && family == AF_INET6 && memcmp(address, mapped, 12) == 0) {
+        memmove(address, address + 12, 4);
+        family = AF_INET;
+    }
+    if (family != n->family) return false;
     int bytes = n->bits / 8, rest = n->bits % 8;
     if (memcmp(address, n->address, (size_t)bytes) != 0) return false;
     return !rest || (address[bytes] ^ n->address[bytes]) >> (8 - rest) == 0;

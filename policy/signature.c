@@ -38,7 +38,8 @@ void replay_guard_free(struct replay_guard *g) {
 
 size_t replay_guard_count(const struct replay_guard *g) { return g->sessions.count; }
 
-/* What a session sent at most window_ms ahead of our time stays fresh until window_ms after: so two windows after it was last heard of, all is stale. */
+/* What a session sent at most window_ms ahead of our time stays fresh until window_ms after: so two windows after it was last heard of, all
+ * is stale. */
 static void sweep(struct replay_guard *g, int64_t now_ms, int64_t window_ms) {
     g->swept_ms = now_ms;
     size_t at = 0;
@@ -52,8 +53,8 @@ static void sweep(struct replay_guard *g, int64_t now_ms, int64_t window_ms) {
     }
 }
 
-static enum err session_get(struct replay_guard *g, struct str key_id, const uint8_t id[8], int64_t now_ms, int64_t window_ms, struct session **out,
-                            struct fault *fault) {
+static enum err session_get(struct replay_guard *g, struct str key_id, const uint8_t id[8], int64_t now_ms, int64_t window_ms,
+                            struct session **out, struct fault *fault) {
     struct buf key;
     buf_init(&key, 1024);
     buf_add(&key, key_id);
@@ -81,7 +82,8 @@ static uint64_t bit(uint64_t counter) { return (uint64_t)1 << (counter % 64); }
 
 /* Makes `counter` the highest: the counters that enter the window have not come yet. */
 static void advance(struct session *s, uint64_t counter) {
-    if (counter - s->highest >= SIGNATURE_WINDOW) memset(s->seen, 0, sizeof s->seen);
+    if (counter - s->highest >= SIGNATURE_WINDOW)
+        memset(s->seen, 0, sizeof s->seen);
     else
         for (uint64_t c = s->highest; c != counter;) { /* counted up to, never past: the last counter there is has none behind it */
             c++;
@@ -91,21 +93,25 @@ static void advance(struct session *s, uint64_t counter) {
 }
 
 static bool first_time(struct session *s, uint64_t counter) {
-    if (counter > s->highest) advance(s, counter);
-    else if (s->highest - counter >= SIGNATURE_WINDOW) return false;
-    else if (*word(s, counter) & bit(counter)) return false;
+    if (counter > s->highest)
+        advance(s, counter);
+    else if (s->highest - counter >= SIGNATURE_WINDOW)
+        return false;
+    else if (*word(s, counter) & bit(counter))
+        return false;
     *word(s, counter) |= bit(counter);
     return true;
 }
 
-enum err signature_check(struct replay_guard *g, int64_t now_ms, int64_t window_ms, struct str key_id, const uint8_t id[8], uint64_t counter,
-                         int64_t timestamp_ms, struct fault *fault) {
+enum err signature_check(struct replay_guard *g, int64_t now_ms, int64_t window_ms, struct str key_id, const uint8_t id[8],
+                         uint64_t counter, int64_t timestamp_ms, struct fault *fault) {
     if (timestamp_ms < now_ms - window_ms || timestamp_ms > now_ms + window_ms) {
         char theirs[CLOCK_ISO_SIZE], ours[CLOCK_ISO_SIZE];
         clock_iso(timestamp_ms < 0 ? 0 : timestamp_ms, theirs);
         clock_iso(now_ms, ours);
-        return fault_set(fault, ERR_EXPIRED, "Signature expired: the request's time is %s, the daemon's is %s; %lld seconds apart are allowed.", theirs,
-                         ours, (long long)(window_ms / 1000));
+        return fault_set(fault, ERR_EXPIRED,
+                         "Signature expired: the request's time is %s, the daemon's is %s; %lld seconds apart are allowed.", theirs, ours,
+                         (long long)(window_ms / 1000));
     }
     struct session *s;
     enum err err = session_get(g, key_id, id, now_ms, window_ms, &s, fault);

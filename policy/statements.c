@@ -50,8 +50,8 @@ static json_t *statement_new(const struct policy_permission *p) {
         principal = str_copyz(arn, sizeof arn, buf_str(&b)) ? json_pack("{s:s}", "AWS", arn) : NULL;
         buf_fini(&b);
     }
-    json_t *s = json_pack("{s:o,s:s,s:o,s:o,s:o}", "Sid", string_new(p->sid), "Effect", "Allow", "Principal", principal, "Action", string_new(p->action),
-                          "Resource", string_new(p->resource));
+    json_t *s = json_pack("{s:o,s:s,s:o,s:o,s:o}", "Sid", string_new(p->sid), "Effect", "Allow", "Principal", principal, "Action",
+                          string_new(p->action), "Resource", string_new(p->resource));
     if (s && p->condition_type.p) {
         json_t *key = json_object(), *type = json_object(); /* each setter takes its value over, also when it fails */
         bool failed = json_object_setn_new(key, p->condition_key.p, p->condition_key.n, string_new(p->condition_value));
@@ -68,20 +68,24 @@ static json_t *statement_new(const struct policy_permission *p) {
 static enum err check(const struct policy_permission *p, struct fault *fault) {
     bool any = p->condition_type.p || p->condition_key.p || p->condition_value.p;
     bool all = p->condition_type.p && p->condition_key.p && p->condition_value.p;
-    if (any && !all) return fault_at(fault, ERR_VALIDATION, "condition", 0, 0, "Parameter Condition is not valid. Reason: Type, Key and Value are required.");
+    if (any && !all)
+        return fault_at(fault, ERR_VALIDATION, "condition", 0, 0,
+                        "Parameter Condition is not valid. Reason: Type, Key and Value are required.");
     if (any && !str_eqz(p->principal, "*"))
-        return fault_at(fault, ERR_VALIDATION, "condition", 0, 0, "Parameter Condition is not valid. Reason: a Condition needs the Principal '*'.");
+        return fault_at(fault, ERR_VALIDATION, "condition", 0, 0,
+                        "Parameter Condition is not valid. Reason: a Condition needs the Principal '*'.");
     return ERR_OK;
 }
 
-enum err policy_permission_add(struct str document, const struct policy_permission *p, size_t max_bytes, struct buf *out, struct fault *fault) {
+enum err policy_permission_add(struct str document, const struct policy_permission *p, size_t max_bytes, struct buf *out,
+                               struct fault *fault) {
     enum err err = check(p, fault);
     if (err) return err;
     json_t *root;
     if ((err = load(document, &root, fault))) return err;
     json_t *list = json_object_get(root, "Statement"), *statement = statement_new(p);
     size_t at = find(list, p->sid);
-    int failed = !statement                     ? -1
+    int failed = !statement                   ? -1
                  : at < json_array_size(list) ? json_array_set_new(list, at, statement)
                                               : json_array_append_new(list, statement);
     size_t before = out->n;

@@ -32,9 +32,12 @@ static enum err read_step(struct path *p, struct str text, size_t *at, struct fa
         struct str inside = str_of(text.p + i + 1, close > i ? close - i - 1 : 0);
         int64_t index;
         if (close == text.n) return bad(fault, text, i, "'[' is not closed by ']'");
-        if (str_eqz(inside, "*")) s->kind = STEP_ALL;
-        else if (str_to_i64(inside, &index) && index >= 0) *s = (struct step){STEP_INDEX, STR_NULL, (size_t)index};
-        else return bad(fault, text, i + 1, "an index (0, 1, 2...) or * is expected");
+        if (str_eqz(inside, "*"))
+            s->kind = STEP_ALL;
+        else if (str_to_i64(inside, &index) && index >= 0)
+            *s = (struct step){STEP_INDEX, STR_NULL, (size_t)index};
+        else
+            return bad(fault, text, i + 1, "an index (0, 1, 2...) or * is expected");
         *at = close + 1;
     } else if (text.p[i] == '.') {
         size_t from = ++i;
@@ -63,11 +66,15 @@ enum err path_parse(struct str given, struct path **out, struct fault *fault) {
     struct str text = arena_str(&p->arena, given);
     enum err err = text.p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
     for (size_t at = 1; !err && at < text.n;) {
-        if (p->count == PATH_STEPS_MAX) err = bad(fault, text, at, "the path has more than 64 steps");
-        else err = read_step(p, text, &at, fault);
+        if (p->count == PATH_STEPS_MAX)
+            err = bad(fault, text, at, "the path has more than 64 steps");
+        else
+            err = read_step(p, text, &at, fault);
     }
-    if (err) path_free(p);
-    else *out = p;
+    if (err)
+        path_free(p);
+    else
+        *out = p;
     return err;
 }
 

@@ -1,5 +1,5 @@
-/* The pattern's reader stops at the first flaw, and counts columns in JSON. So each part is read as a pattern of its own: a part that is refused holds the
- * flaw, or its parts do. What is refused only as a whole is told of the whole. */
+/* The pattern's reader stops at the first flaw, and counts columns in JSON. So each part is read as a pattern of its own: a part that is
+ * refused holds the flaw, or its parts do. What is refused only as a whole is told of the whole. */
 #include "pattern_flaw.h"
 
 #include "alternative.h"

@@ -22,7 +22,8 @@ struct loader {
     bool no_memory;
 };
 
-/* ---- the format's frame ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the format's frame ----------------------------------------------------------------------------------------------------------------
+ */
 static const struct ynode *get(const struct ynode *map, const char *key) { return ynode_get(map, str_from(key)); }
 
 /* The node, standing where its key does: for what is wrong with the key. */
@@ -48,8 +49,10 @@ static void unknown_key(struct loader *l, const struct ynode *n, const char *sec
         }
     }
     struct ynode at = at_key(n);
-    if (best && nearest_is_close(n->key, least)) problem_at(l->problems, &at, "'%.*s' is not known here; did you mean %s?", STR_ARG(n->key), best);
-    else problem_at(l->problems, &at, "'%.*s' is not known here; known are %.*s", STR_ARG(n->key), STR_ARG(buf_str(&known)));
+    if (best && nearest_is_close(n->key, least))
+        problem_at(l->problems, &at, "'%.*s' is not known here; did you mean %s?", STR_ARG(n->key), best);
+    else
+        problem_at(l->problems, &at, "'%.*s' is not known here; known are %.*s", STR_ARG(n->key), STR_ARG(buf_str(&known)));
     buf_fini(&known);
 }
 
@@ -115,7 +118,8 @@ static struct str json_of(struct loader *l, const struct ynode *n) {
     return text;
 }
 
-/* ---- what is declared -------------------------------------------------------------------------------------------------------------------- */
+/* ---- what is declared
+ * -------------------------------------------------------------------------------------------------------------------- */
 /* A request being written. */
 struct request {
     struct buf out;
@@ -137,7 +141,8 @@ static void member_number(struct loader *l, struct request *r, const char *key, 
     if (number_of(l, n, least, most, &v)) json_key_i64(&r->j, key, v);
 }
 
-static void declare(struct loader *l, struct request *r, const char *operation, const char *update, const struct ynode *node, struct str what) {
+static void declare(struct loader *l, struct request *r, const char *operation, const char *update, const struct ynode *node,
+                    struct str what) {
     json_object_end(&r->j);
     if (l->count == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 64;
@@ -153,14 +158,19 @@ static void declare(struct loader *l, struct request *r, const char *operation, 
     }
     struct str request = r->out.failed ? STR_NULL : arena_str(l->arena, buf_str(&r->out));
     if (!request.p || !what.p) l->no_memory = true;
-    l->items[l->count++] = (struct declared){.account = l->account, .operation = str_from(operation), .request = request, .update = str_from(update),
-                                             .what = what, .node = node};
+    l->items[l->count++] = (struct declared){.account = l->account,
+                                             .operation = str_from(operation),
+                                             .request = request,
+                                             .update = str_from(update),
+                                             .what = what,
+                                             .node = node};
     buf_fini(&r->out);
 }
 
 #define WHAT(l, kind, name) arena_printf((l)->arena, kind " %.*s of account %.*s", STR_ARG(name), STR_ARG((l)->account))
 
-/* ---- names and ARNs ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- names and ARNs
+ * ------------------------------------------------------------------------------------------------------------------------- */
 static bool is_arn(struct str s) { return str_starts(s, STR("arn:")); }
 
 /* A name in the own account becomes an ARN; an ARN stays. `form` has two parts: service, and what stands before the name. */
@@ -169,8 +179,10 @@ static struct str arn_of(struct loader *l, const struct ynode *n, const char *se
     struct arn arn;
     if (!text.p) return STR_NULL;
     if (is_arn(text)) {
-        if (!arn_parse(text, &arn)) problem_at(l->problems, n, "this is not an ARN: arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE");
-        else if (service && !str_eqz(arn.service, service)) problem_at(l->problems, n, "the ARN of a %s resource is expected here", service);
+        if (!arn_parse(text, &arn))
+            problem_at(l->problems, n, "this is not an ARN: arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE");
+        else if (service && !str_eqz(arn.service, service))
+            problem_at(l->problems, n, "the ARN of a %s resource is expected here", service);
         return text;
     }
     if (!service) {
@@ -188,7 +200,8 @@ static struct str file_path(struct loader *l, struct str path, bool bare_is_fine
     return arena_printf(l->arena, "%.*s/%.*s", STR_ARG(l->dir), STR_ARG(str_starts(path, STR("./")) ? str_skip(path, 2) : path));
 }
 
-/* ---- accounts and keys ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- accounts and keys
+ * ------------------------------------------------------------------------------------------------------------------------ */
 static void load_keys(struct loader *l, const struct ynode *keys) {
     if (!keys || keys->kind == YNODE_NULL) return;
     if (keys->kind != YNODE_LIST) problem_at(l->problems, keys, "a list of keys is expected here");
@@ -218,7 +231,8 @@ static void load_account_itself(struct loader *l, const struct ynode *n) {
     load_keys(l, get(n, "keys"));
 }
 
-/* ---- streams, queues, functions, logs -------------------------------------------------------------------------------------------------------- */
+/* ---- streams, queues, functions, logs
+ * -------------------------------------------------------------------------------------------------------- */
 static void load_stream(struct loader *l, const struct ynode *n) {
     if (!check_map(l, n, "stream")) return;
     struct request r;
@@ -242,17 +256,18 @@ static void attribute_flag(struct loader *l, struct request *r, const char *key,
 static void attribute_redrive(struct loader *l, struct request *r, const struct ynode *n) {
     int64_t receives = 0;
     if (!n || !check_map(l, n, "redrive")) return;
+    const struct ynode *most = get(n, "max-receives");
     struct str arn = queue_arn(l, get(n, "queue"));
-    if (!arn.p || !number_of(l, get(n, "max-receives"), 1, 1000, &receives)) {
-        problem_at(l->problems, n, "queue and max-receives (1 to 1000) are expected here");
-        return;
-    }
-    member(r, "RedrivePolicy", arena_printf(l->arena, "{\"deadLetterTargetArn\":\"%.*s\",\"maxReceiveCount\":%lld}", STR_ARG(arn), (long long)receives));
+    if (!arn.p || !most || most->kind == YNODE_NULL) problem_at(l->problems, n, "queue and max-receives (1 to 1000) are expected here");
+    if (!number_of(l, most, 1, 1000, &receives) || !arn.p) return;
+    member(r, "RedrivePolicy",
+           arena_printf(l->arena, "{\"deadLetterTargetArn\":\"%.*s\",\"maxReceiveCount\":%lld}", STR_ARG(arn), (long long)receives));
 }
 
 static void check_fifo(struct loader *l, const struct ynode *n) {
     const struct ynode *fifo = get(n, "fifo"), *deduplication = get(n, "content-based-deduplication");
-    bool named = str_ends(n->key, STR(".fifo")), is = fifo && fifo->kind == YNODE_BOOL && (fifo->text.p[0] == 't' || fifo->text.p[0] == 'T');
+    bool named = str_ends(n->key, STR(".fifo")),
+         is = fifo && fifo->kind == YNODE_BOOL && (fifo->text.p[0] == 't' || fifo->text.p[0] == 'T');
     if (is && !named) problem_at(l->problems, fifo, "the name of a FIFO queue ends in .fifo");
     if (!is && named) problem_at(l->problems, fifo ? fifo : n, "a queue whose name ends in .fifo needs fifo: true");
     if (!is && deduplication) problem_at(l->problems, deduplication, "only a FIFO queue looks for equal bodies");
@@ -340,7 +355,8 @@ static void load_log(struct loader *l, const struct ynode *n) {
     declare(l, &r, "logs.CreateLogGroup", "logs.UpdateLogGroup", n, WHAT(l, "log group", n->key));
 }
 
-/* ---- topics ------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- topics
+ * ------------------------------------------------------------------------------------------------------------------------------------- */
 static bool subscription_endpoint(struct loader *l, const struct ynode *n, const char **protocol, struct str *endpoint) {
     static const char *const kinds[] = {"queue", "function", "email", "http"};
     const struct ynode *found = NULL;
@@ -354,12 +370,16 @@ static bool subscription_endpoint(struct loader *l, const struct ynode *n, const
         problem_at(l->problems, n, "a subscription has one of queue, function, email and http");
         return false;
     }
-    if (str_eqz(found->key, "queue")) *protocol = "sqs", *endpoint = queue_arn(l, found);
-    else if (str_eqz(found->key, "function")) *protocol = "lambda", *endpoint = arn_of(l, found, "lambda", "function:");
-    else *protocol = "email", *endpoint = text_of(l, found);
+    if (str_eqz(found->key, "queue"))
+        *protocol = "sqs", *endpoint = queue_arn(l, found);
+    else if (str_eqz(found->key, "function"))
+        *protocol = "lambda", *endpoint = arn_of(l, found, "lambda", "function:");
+    else
+        *protocol = "email", *endpoint = text_of(l, found);
     if (str_eqz(found->key, "http")) {
         bool tls = str_starts(*endpoint, STR("https://"));
-        if (!tls && !str_starts(*endpoint, STR("http://"))) problem_at(l->problems, found, "a URL that begins with http:// or https:// is expected here");
+        if (!tls && !str_starts(*endpoint, STR("http://")))
+            problem_at(l->problems, found, "a URL that begins with http:// or https:// is expected here");
         *protocol = tls ? "https" : "http";
     }
     return endpoint->p;
@@ -399,7 +419,8 @@ static void load_topic(struct loader *l, const struct ynode *n) {
     for (const struct ynode *s = list->kind == YNODE_LIST ? list->child : NULL; s; s = s->next) load_subscription(l, s, arn);
 }
 
-/* ---- buses and their policies ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- buses and their policies
+ * ------------------------------------------------------------------------------------------------------------------------ */
 static void write_principals(struct loader *l, struct json *j, const struct ynode *who) {
     if (who->kind != YNODE_LIST && str_eqz(who->text, "*")) {
         json_key_str(j, "Principal", STR("*"));
@@ -411,9 +432,12 @@ static void write_principals(struct loader *l, struct json *j, const struct ynod
     json_array_begin(j);
     for (const struct ynode *n = who->kind == YNODE_LIST ? who->child : who; n; n = who->kind == YNODE_LIST ? n->next : NULL) {
         struct str account = text_of(l, n);
-        if (account_is_valid(account)) json_str(j, arena_printf(l->arena, "arn:aws:iam::%.*s:root", STR_ARG(account)));
-        else if (account.p && is_arn(account)) json_str(j, account);
-        else problem_at(l->problems, n, "an account of 12 digits (in quotes), an ARN, or \"*\" is expected here");
+        if (account_is_valid(account))
+            json_str(j, arena_printf(l->arena, "arn:aws:iam::%.*s:root", STR_ARG(account)));
+        else if (account.p && is_arn(account))
+            json_str(j, account);
+        else
+            problem_at(l->problems, n, "an account of 12 digits (in quotes), an ARN, or \"*\" is expected here");
     }
     json_array_end(j);
     json_object_end(j);
@@ -426,7 +450,8 @@ static void write_actions(struct loader *l, struct json *j, const struct ynode *
     }
     json_key(j, STR("Action"));
     json_array_begin(j);
-    for (const struct ynode *n = actions->kind == YNODE_LIST ? actions->child : actions; n; n = actions->kind == YNODE_LIST ? n->next : NULL) {
+    for (const struct ynode *n = actions->kind == YNODE_LIST ? actions->child : actions; n;
+         n = actions->kind == YNODE_LIST ? n->next : NULL) {
         struct str action = text_of(l, n);
         if (action.p) json_str(j, action);
     }
@@ -451,7 +476,8 @@ static void write_statement(struct loader *l, struct json *j, const struct ynode
     json_key(j, STR("Resource"));
     json_array_begin(j);
     json_str(j, arena_printf(l->arena, "arn:aws:events:%.*s:%.*s:event-bus/%.*s", STR_ARG(l->region), STR_ARG(l->account), STR_ARG(bus)));
-    json_str(j, arena_printf(l->arena, "arn:aws:events:%.*s:%.*s:rule/%.*s%s*", STR_ARG(l->region), STR_ARG(l->account), STR_ARG(name), path));
+    json_str(j,
+             arena_printf(l->arena, "arn:aws:events:%.*s:%.*s:rule/%.*s%s*", STR_ARG(l->region), STR_ARG(l->account), STR_ARG(name), path));
     json_array_end(j);
     if (get(n, "condition")) {
         json_key(j, STR("Condition"));
@@ -491,7 +517,8 @@ static void load_bus(struct loader *l, const struct ynode *n) {
         begin(&r);
         member(&r, "Name", n->key);
         member(&r, "Description", description);
-        declare(l, &r, is_default ? "events.UpdateEventBus" : "events.CreateEventBus", "events.UpdateEventBus", n, WHAT(l, "event bus", n->key));
+        declare(l, &r, is_default ? "events.UpdateEventBus" : "events.CreateEventBus", "events.UpdateEventBus", n,
+                WHAT(l, "event bus", n->key));
     }
     const struct ynode *policy = get(n, "policy");
     if (!policy || policy->kind == YNODE_NULL) return;
@@ -501,12 +528,19 @@ static void load_bus(struct loader *l, const struct ynode *n) {
     declare(l, &r, "events.PutPermission", NULL, policy, WHAT(l, "policy of event bus", n->key));
 }
 
-/* ---- rules --------------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rules
+ * ---------------------------------------------------------------------------------------------------------------------------------------------
+ */
 static struct str target_arn(struct loader *l, const struct ynode *n) {
     static const struct {
         const char *key, *service, *before;
-    } kinds[] = {{"bus", "events", "event-bus/"}, {"function", "lambda", "function:"}, {"stream", "kinesis", "stream/"}, {"queue", "sqs", ""},
-                 {"topic", "sns", ""},            {"log", "logs", "log-group:"},       {"arn", NULL, NULL}};
+    } kinds[] = {{"bus", "events", "event-bus/"},
+                 {"function", "lambda", "function:"},
+                 {"stream", "kinesis", "stream/"},
+                 {"queue", "sqs", ""},
+                 {"topic", "sns", ""},
+                 {"log", "logs", "log-group:"},
+                 {"arn", NULL, NULL}};
     struct str arn = STR_NULL;
     int count = 0;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -573,7 +607,8 @@ static void write_input(struct loader *l, struct json *j, const struct ynode *n)
         spec.input = json_of(l, get(n, "input"));
         json_key_str(j, "Input", spec.input);
     }
-    const struct ynode *input_path = get(n, "input-path"), *transformer = get(n, "input-transformer"), *template = get(transformer, "template");
+    const struct ynode *input_path = get(n, "input-path"), *transformer = get(n, "input-transformer"),
+                       *template = get(transformer, "template");
     spec.input_path = text_of(l, input_path);
     if (spec.input_path.p) json_key_str(j, "InputPath", spec.input_path);
     if (spec.input_path.p && !path_is_good(l, input_path, spec.input_path)) spec.input_path = STR("$");
@@ -638,7 +673,8 @@ static struct str pattern_text(struct loader *l, const struct ynode *n) {
 static struct str schedule_text(struct loader *l, const struct ynode *n) {
     struct str text = text_of(l, n);
     struct schedule *s = NULL;
-    if (text.p && schedule_parse(text, &s, NULL)) problem_at(l->problems, n, "'%.*s' is no schedule; rate(5 minutes) and cron(0 12 * * ? *) are", STR_ARG(text));
+    if (text.p && schedule_parse(text, &s, NULL))
+        problem_at(l->problems, n, "'%.*s' is no schedule; rate(5 minutes) and cron(0 12 * * ? *) are", STR_ARG(text));
     schedule_free(s);
     return text;
 }
@@ -655,7 +691,8 @@ static void load_rule(struct loader *l, const struct ynode *n, struct str bus) {
     member(&r, "ScheduleExpression", schedule_text(l, schedule));
     member(&r, "State", choice_of(l, get(n, "state"), "ENABLED", "DISABLED"));
     member(&r, "Description", text_of(l, get(n, "description")));
-    struct str what = arena_printf(l->arena, "rule %.*s on event bus %.*s of account %.*s", STR_ARG(n->key), STR_ARG(bus), STR_ARG(l->account));
+    struct str what =
+        arena_printf(l->arena, "rule %.*s on event bus %.*s of account %.*s", STR_ARG(n->key), STR_ARG(bus), STR_ARG(l->account));
     declare(l, &r, "events.PutRule", NULL, n, what);
     const struct ynode *targets = get(n, "targets");
     if (!targets || targets->kind == YNODE_NULL || !named(l, targets)) return;
@@ -669,13 +706,38 @@ static void load_rule(struct loader *l, const struct ynode *n, struct str bus) {
     declare(l, &r, "events.PutTargets", NULL, targets, arena_printf(l->arena, "targets of %.*s", STR_ARG(what)));
 }
 
-/* ---- the file --------------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the file
+ * ---------------------------------------------------------------------------------------------------------------------------------------------
+ */
 static void load_rules(struct loader *l, const struct ynode *bus) {
-    for (const struct ynode *rule = bus->kind == YNODE_MAP ? named(l, get(bus, "rules")) : NULL; rule; rule = rule->next) load_rule(l, rule, bus->key);
+    for (const struct ynode *rule = bus->kind == YNODE_MAP ? named(l, get(bus, "rules")) : NULL; rule; rule = rule->next)
+        load_rule(l, rule, bus->key);
 }
 
 static void each(struct loader *l, const struct ynode *account, const char *section, void (*load)(struct loader *, const struct ynode *)) {
     for (const struct ynode *n = named(l, get(account, section)); n; n = n->next) load(l, n);
+}
+
+/* How many queues stand behind this one, each the dead-letter queue of the one before. In a ring, and past CHAIN_MAX, all are at the end.
+ */
+enum { CHAIN_MAX = 8 };
+static int chain_length(const struct ynode *queues, const struct ynode *queue) {
+    int n = 0;
+    while (n < CHAIN_MAX) {
+        const struct ynode *next = get(get(queue, "dead-letter"), "queue");
+        queue = next ? ynode_get(queues, next->text) : NULL;
+        if (!queue) break;
+        n++;
+    }
+    return n;
+}
+
+/* A dead-letter queue comes before those that name it. */
+static void load_queues(struct loader *l, const struct ynode *queues) {
+    const struct ynode *first = named(l, queues);
+    for (int n = 0; n <= CHAIN_MAX; n++)
+        for (const struct ynode *queue = first; queue; queue = queue->next)
+            if (chain_length(queues, queue) == n) load_queue(l, queue);
 }
 
 /* All accounts pass through each step before the next one begins: a rule may name anything of any account. */
@@ -684,7 +746,7 @@ static void load_step(struct loader *l, const struct ynode *account, int step) {
     case 0: load_account_itself(l, account); break;
     case 1: each(l, account, "buses", load_bus); break;
     case 2: each(l, account, "streams", load_stream); break;
-    case 3: each(l, account, "queues", load_queue); break;
+    case 3: load_queues(l, get(account, "queues")); break;
     case 4: each(l, account, "functions", load_function); break;
     case 5: each(l, account, "logs", load_log); break;
     case 6: each(l, account, "topics", load_topic); break;

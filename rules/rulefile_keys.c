@@ -71,7 +71,7 @@ const struct rulefile_key rulefile_keys[] = {
 
     {"function", "command", "program and its arguments; required. A relative program is relative to the rule file"},
     {"function", "mode", "process (default): one process an event; worker: processes that stay"},
-    {"function", "timeout-seconds", "1 to 900; 30"},
+    {"function", "timeout-seconds", "how long an event may take; 30"},
     {"function", "concurrency", "processes at once; 4"},
     {"function", "memory-mb", "limit of a process's memory"},
     {"function", "cpu-seconds", "limit of a process's CPU time"},

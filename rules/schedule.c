@@ -9,16 +9,17 @@ struct schedule {
     uint64_t minutes;
     uint32_t hours, days, months, weekdays; /* bit n: value n; weekdays 1 (SUN) to 7 */
     bool year[YEARS];
-    bool by_weekday;     /* the day of month is ? */
-    bool last_day;       /* L: the month's last day, minus last_offset */
+    bool by_weekday; /* the day of month is ? */
+    bool last_day;   /* L: the month's last day, minus last_offset */
     int last_offset;
-    int near_weekday;    /* nW: the weekday nearest to day n; 0: none. With last_day: LW */
-    bool last_weekday_w; /* LW */
-    int last_of;         /* nL: the last such weekday of the month; 0: none */
+    int near_weekday;     /* nW: the weekday nearest to day n; 0: none. With last_day: LW */
+    bool last_weekday_w;  /* LW */
+    int last_of;          /* nL: the last such weekday of the month; 0: none */
     int nth_weekday, nth; /* w#n; 0: none */
 };
 
-/* ---- calendar ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- calendar
+ * ----------------------------------------------------------------------------------------------------------------------------- */
 static bool is_leap(int y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
 static int days_in(int y, int m) {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -33,7 +34,8 @@ static int64_t day_number(int y, int m, int d) {
 }
 static int weekday(int y, int m, int d) { return (int)((day_number(y, m, d) + 4) % 7) + 1; } /* 1970-01-01 was a Thursday, 5 */
 
-/* ---- fields --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- fields
+ * --------------------------------------------------------------------------------------------------------------------------------- */
 struct field {
     int least, most;
     const char *const *names; /* of least, least + 1, ... or NULL */
@@ -119,7 +121,8 @@ static bool read_day_of_week(struct str text, struct schedule *s) {
 }
 
 static bool read_cron(struct str inside, struct schedule *s) {
-    static const struct field minutes = {0, 59, NULL}, hours = {0, 23, NULL}, months = {1, 12, month_names}, years = {YEAR_FIRST, YEAR_LAST, NULL};
+    static const struct field minutes = {0, 59, NULL}, hours = {0, 23, NULL}, months = {1, 12, month_names},
+                              years = {YEAR_FIRST, YEAR_LAST, NULL};
     struct str field[6];
     size_t n = 0;
     while (inside.n) {
@@ -133,8 +136,9 @@ static bool read_cron(struct str inside, struct schedule *s) {
     bool no_day = str_eqz(field[2], "?"), no_weekday = str_eqz(field[4], "?");
     if (no_day == no_weekday) return false;
     s->by_weekday = no_day;
-    return read_list(field[0], &minutes, set_minute, s) && read_list(field[1], &hours, set_hour, s) && (no_day || read_day_of_month(field[2], s)) &&
-           read_list(field[3], &months, set_month, s) && (no_weekday || read_day_of_week(field[4], s)) && read_list(field[5], &years, set_year, s);
+    return read_list(field[0], &minutes, set_minute, s) && read_list(field[1], &hours, set_hour, s) &&
+           (no_day || read_day_of_month(field[2], s)) && read_list(field[3], &months, set_month, s) &&
+           (no_weekday || read_day_of_week(field[4], s)) && read_list(field[5], &years, set_year, s);
 }
 
 static bool read_rate(struct str inside, struct schedule *s) {
@@ -156,9 +160,12 @@ enum err schedule_parse(struct str text, struct schedule **out, struct fault *fa
     struct schedule *s = calloc(1, sizeof *s);
     if (!s) return fault_set(fault, ERR_NOMEM, NULL);
     bool ok = text.n <= 256 && str_ends(text, STR(")"));
-    if (ok && str_starts(text, STR("rate("))) ok = read_rate(str_of(text.p + 5, text.n - 6), s);
-    else if (ok && str_starts(text, STR("cron("))) ok = read_cron(str_of(text.p + 5, text.n - 6), s);
-    else ok = false;
+    if (ok && str_starts(text, STR("rate(")))
+        ok = read_rate(str_of(text.p + 5, text.n - 6), s);
+    else if (ok && str_starts(text, STR("cron(")))
+        ok = read_cron(str_of(text.p + 5, text.n - 6), s);
+    else
+        ok = false;
     if (!ok) {
         free(s);
         return fault_set(fault, ERR_VALIDATION, "Parameter ScheduleExpression is not valid.");
@@ -169,7 +176,8 @@ enum err schedule_parse(struct str text, struct schedule **out, struct fault *fa
 
 void schedule_free(struct schedule *s) { free(s); }
 
-/* ---- the next firing ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the next firing
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 /* The weekday (Monday to Friday) nearest to day d, within its month. */
 static int nearest_weekday(int y, int m, int d) {
     int last = days_in(y, m);
@@ -196,8 +204,10 @@ static bool day_fits(const struct schedule *s, int y, int m, int d) {
 /* First minute of the day at or after `from` (0 to 1439), or -1. */
 static int minute_of_day(const struct schedule *s, int from) {
     for (int t = from; t < 1440; t++) {
-        if (!(s->hours >> (t / 60) & 1)) t += 59 - t % 60;
-        else if (s->minutes >> (t % 60) & 1) return t;
+        if (!(s->hours >> (t / 60) & 1))
+            t += 59 - t % 60;
+        else if (s->minutes >> (t % 60) & 1)
+            return t;
     }
     return -1;
 }

@@ -20,15 +20,15 @@ static const struct {
 
 /* A template is a list of pieces: literal text, or a placeholder. */
 struct piece {
-    struct str text;            /* literal */
+    struct str text; /* literal */
     enum reserved reserved;
-    const struct path *path;    /* placeholder of InputPathsMap */
-    bool placeholder, quoted;   /* quoted: it stands inside a JSON string of the template */
+    const struct path *path;  /* placeholder of InputPathsMap */
+    bool placeholder, quoted; /* quoted: it stands inside a JSON string of the template */
 };
 
 struct transform {
     struct arena arena;
-    struct str constant;        /* Input, minified */
+    struct str constant; /* Input, minified */
     struct path *input_path;
     struct path *paths[PATHS_MAX];
     struct str names[PATHS_MAX];
@@ -37,7 +37,8 @@ struct transform {
     size_t piece_count;
 };
 
-/* ---- compiling ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- compiling ------------------------------------------------------------------------------------------------------------------------
+ */
 static bool name_is_valid(struct str name) {
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
@@ -52,11 +53,15 @@ static enum err add_paths(struct transform *t, const struct transform_spec *spec
     for (size_t i = 0; i < spec->path_count; i++) {
         struct str name = spec->paths[i].name;
         if (!name_is_valid(name) || str_starts(name, STR("AWS")))
-            return fault_set(fault, ERR_VALIDATION, "InputPathsMap of target %.*s has the key '%.*s': letters, digits, '_' and '-' are allowed, and AWS "
-                             "cannot be its beginning.", STR_ARG(spec->target_id), STR_ARG(name));
+            return fault_set(fault, ERR_VALIDATION,
+                             "InputPathsMap of target %.*s has the key '%.*s': letters, digits, '_' and '-' are allowed, and AWS "
+                             "cannot be its beginning.",
+                             STR_ARG(spec->target_id), STR_ARG(name));
         struct fault why;
         enum err err = path_parse(spec->paths[i].path, &t->paths[i], &why);
-        if (err) return fault_set(fault, err, "InputPathsMap of target %.*s, key %.*s: %s.", STR_ARG(spec->target_id), STR_ARG(name), why.message);
+        if (err)
+            return fault_set(fault, err, "InputPathsMap of target %.*s, key %.*s: %s.", STR_ARG(spec->target_id), STR_ARG(name),
+                             why.message);
         t->path_count++;
         if (!(t->names[i] = arena_str(&t->arena, name)).p) return fault_set(fault, ERR_NOMEM, NULL);
     }
@@ -83,7 +88,8 @@ static struct str placeholder_at(struct str text, size_t at) {
     struct str name = str_of(text.p + at + 1, close == text.n ? 0 : close - at - 1);
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.')) return STR_NULL;
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.'))
+            return STR_NULL;
     }
     return name.n ? name : STR_NULL;
 }
@@ -109,7 +115,8 @@ static enum err cut_template(struct transform *t, struct str text, struct str ta
             struct piece piece = {.placeholder = true, .quoted = quoted};
             if (!name.p) continue;
             if (!find_placeholder(t, name, &piece))
-                return fault_set(fault, ERR_VALIDATION, "InputTemplate for target %.*s contains invalid placeholder %.*s.", STR_ARG(target_id), STR_ARG(name));
+                return fault_set(fault, ERR_VALIDATION, "InputTemplate for target %.*s contains invalid placeholder %.*s.",
+                                 STR_ARG(target_id), STR_ARG(name));
             err = add_piece(t, (struct piece){.text = str_of(text.p + from, i - from)}, fault);
             if (!err) err = add_piece(t, piece, fault);
             i += name.n + 1;
@@ -144,7 +151,8 @@ static enum err compile_constant(struct transform *t, struct str input, struct s
     buf_init(&out, 0);
     enum err err = doc_parse(&a, input, &root, &why);
     if (err == ERR_SYNTAX)
-        fault_set(fault, ERR_VALIDATION, "Input for target %.*s is not valid JSON: line %d, column %d: %s", STR_ARG(target_id), why.line, why.column, why.message);
+        fault_set(fault, ERR_VALIDATION, "Input for target %.*s is not valid JSON: line %d, column %d: %s", STR_ARG(target_id), why.line,
+                  why.column, why.message);
     if (!err) {
         doc_minify(&out, root);
         t->constant = arena_str(&t->arena, buf_str(&out));
@@ -159,19 +167,24 @@ enum err transform_new(const struct transform_spec *spec, struct transform **out
     *out = NULL;
     int given = (spec->input.p != NULL) + (spec->input_path.p != NULL) + (spec->template.p != NULL);
     if (given > 1)
-        return fault_set(fault, ERR_VALIDATION, "Only one of Input, InputPath, or InputTransformer must be provided for target %.*s.", STR_ARG(spec->target_id));
+        return fault_set(fault, ERR_VALIDATION, "Only one of Input, InputPath, or InputTransformer must be provided for target %.*s.",
+                         STR_ARG(spec->target_id));
     if (!given) return ERR_OK;
     struct transform *t = calloc(1, sizeof *t);
     if (!t) return fault_set(fault, ERR_NOMEM, NULL);
     arena_init(&t->arena, 0);
     struct fault why;
     enum err err = ERR_OK;
-    if (spec->template.p) err = compile_template(t, spec, fault);
-    else if (spec->input.p) err = compile_constant(t, spec->input, spec->target_id, fault);
+    if (spec->template.p)
+        err = compile_template(t, spec, fault);
+    else if (spec->input.p)
+        err = compile_constant(t, spec->input, spec->target_id, fault);
     else if ((err = path_parse(spec->input_path, &t->input_path, &why)))
         fault_set(fault, err, "Parameter InputPath of target %.*s is not valid. Reason: %s.", STR_ARG(spec->target_id), why.message);
-    if (err) transform_free(t);
-    else *out = t;
+    if (err)
+        transform_free(t);
+    else
+        *out = t;
     return err;
 }
 
@@ -183,7 +196,8 @@ void transform_free(struct transform *t) {
     free(t);
 }
 
-/* ---- applying ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- applying
+ * ----------------------------------------------------------------------------------------------------------------------------- */
 /* The event without its detail, detail-type named detailType. */
 static void write_head(struct buf *out, const struct node *root) {
     struct json j;
@@ -203,8 +217,10 @@ static void write_escaped(struct buf *out, struct str text) {
     struct buf quoted;
     buf_init(&quoted, 0);
     json_quote(&quoted, text);
-    if (quoted.failed) out->failed = true;
-    else buf_add(out, str_of(quoted.p + 1, quoted.n - 2));
+    if (quoted.failed)
+        out->failed = true;
+    else
+        buf_add(out, str_of(quoted.p + 1, quoted.n - 2));
     buf_fini(&quoted);
 }
 
@@ -232,8 +248,10 @@ static void write_bare(struct buf *out, const struct node *n) {
 }
 
 static void write_text(struct buf *out, struct str text, bool quoted) {
-    if (quoted) write_escaped(out, text);
-    else json_quote(out, text);
+    if (quoted)
+        write_escaped(out, text);
+    else
+        json_quote(out, text);
 }
 
 /* The whole event or its head: JSON where it stands unquoted, without its quotes inside a string. */
@@ -281,9 +299,12 @@ static enum err fill(const struct transform *t, const struct transform_event *ev
             err = write_reserved(out, piece, ev, a);
         } else {
             const struct node *n = path_eval(piece->path, ev->root, a);
-            if (piece->quoted) write_bare(out, n);
-            else if (n) doc_minify(out, n);
-            else buf_addz(out, "\"\"");
+            if (piece->quoted)
+                write_bare(out, n);
+            else if (n)
+                doc_minify(out, n);
+            else
+                buf_addz(out, "\"\"");
         }
     }
     return out->failed ? ERR_NOMEM : err;
@@ -295,7 +316,8 @@ static enum err to_json(struct str text, struct arena *a, struct str *out, struc
     struct buf small;
     enum err err = doc_parse(a, text, &root, &why);
     if (err == ERR_SYNTAX)
-        return fault_set(fault, ERR_VALIDATION, "The InputTemplate's result is not JSON: line %d, column %d: %s", why.line, why.column, why.message);
+        return fault_set(fault, ERR_VALIDATION, "The InputTemplate's result is not JSON: line %d, column %d: %s", why.line, why.column,
+                         why.message);
     if (err) return fault_set(fault, err, NULL);
     buf_init(&small, 0);
     doc_minify(&small, root);
@@ -304,24 +326,29 @@ static enum err to_json(struct str text, struct arena *a, struct str *out, struc
     return out->p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
 }
 
-enum err transform_apply(const struct transform *t, const struct transform_event *ev, struct arena *a, struct str *out, struct fault *fault) {
+enum err transform_apply(const struct transform *t, const struct transform_event *ev, struct arena *a, struct str *out,
+                         struct fault *fault) {
     struct buf text;
     enum err err = ERR_OK;
     if (t->constant.p) {
-        *out = t->constant;
-        return ERR_OK;
+        *out = arena_str(a, t->constant); /* the transform may go before its output does */
+        return out->p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
     }
     buf_init(&text, 0);
     if (t->input_path) {
         const struct node *n = path_eval(t->input_path, ev->root, a);
-        if (n == ev->root) buf_add(&text, ev->json);
-        else if (n) doc_minify(&text, n);
-        else buf_addz(&text, "{}"); /* the service sends an empty object for what is not there */
+        if (n == ev->root)
+            buf_add(&text, ev->json);
+        else if (n)
+            doc_minify(&text, n);
+        else
+            buf_addz(&text, "{}"); /* the service sends an empty object for what is not there */
         *out = text.failed ? STR_NULL : arena_str(a, buf_str(&text));
         if (!out->p) err = fault_set(fault, ERR_NOMEM, NULL);
     } else {
         err = fill(t, ev, a, &text);
-        if (err) err = fault_set(fault, err, NULL);
+        if (err)
+            err = fault_set(fault, err, NULL);
         else {
             struct str whole = arena_str(a, buf_str(&text));
             err = whole.p ? to_json(whole, a, out, fault) : fault_set(fault, ERR_NOMEM, NULL);

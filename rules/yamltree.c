@@ -7,13 +7,14 @@
 #include "json.h"
 #include "map.h"
 
-/* ---- problems ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- problems
+ * ----------------------------------------------------------------------------------------------------------------------------- */
 void problems_init(struct problems *p, struct arena *a) {
     *p = (struct problems){.arena = a, .items = arena_array(a, PROBLEMS_MAX, sizeof *p->items)};
 }
 
-__attribute__((format(printf, 5, 0)))
-static void add_problem(struct problems *p, int line, int column, struct str path, const char *format, va_list ap) {
+__attribute__((format(printf, 5, 0))) static void add_problem(struct problems *p, int line, int column, struct str path, const char *format,
+                                                              va_list ap) {
     p->total++;
     if (!p->items || p->count == PROBLEMS_MAX) return;
     struct buf message;
@@ -45,10 +46,16 @@ static int compare_places(const void *one, const void *other) {
 }
 
 void problems_sort(struct problems *p) {
+    size_t kept = 0;
     if (p->count) qsort(p->items, p->count, sizeof *p->items, compare_places);
+    for (size_t i = 0; i < p->count; i++)
+        if (!kept || compare_places(&p->items[kept - 1], &p->items[i]) != 0) p->items[kept++] = p->items[i];
+    p->total -= p->count - kept;
+    p->count = kept;
 }
 
-/* ---- scalars ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- scalars
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 static bool one_of(struct str s, const char *const *names) {
     for (; *names; names++)
         if (str_eqz(s, *names)) return true;
@@ -78,7 +85,8 @@ static bool is_json_number(struct str s) {
     return i == s.n;
 }
 
-/* What YAML 1.1 or 1.2 takes for a number and JSON does not. A plain word with digits ("i-0abc", "2026-05-01", "1.2.3") is a string to all. */
+/* What YAML 1.1 or 1.2 takes for a number and JSON does not. A plain word with digits ("i-0abc", "2026-05-01", "1.2.3") is a string to all.
+ */
 static bool is_other_number(struct str s) {
     static const char *const words[] = {".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "-.inf", "-.Inf", "-.INF", "+.inf", NULL};
     if (one_of(s, words)) return true;
@@ -90,9 +98,12 @@ static bool is_other_number(struct str s) {
         return true;
     }
     for (; i < s.n && s.p[i] != 'e' && s.p[i] != 'E'; i++) {
-        if (s.p[i] == '.') dots++;
-        else if (s.p[i] >= '0' && s.p[i] <= '9') numerals++;
-        else if (s.p[i] != '_') return false;
+        if (s.p[i] == '.')
+            dots++;
+        else if (s.p[i] >= '0' && s.p[i] <= '9')
+            numerals++;
+        else if (s.p[i] != '_')
+            return false;
     }
     if (!numerals || dots > 1 || (s.n && s.p[0] == '_')) return false;
     if (i == s.n) return true;
@@ -108,12 +119,15 @@ static enum ynode_kind plain_kind(struct str s, struct problems *p, const struct
     if (one_of(s, booleans)) return YNODE_BOOL;
     if (is_json_number(s)) return YNODE_NUMBER;
     if (is_other_number(s))
-        problem_at(p, n, "%.*s is a number to some YAML readers and not to others; write it as JSON does (17, 0.5, 1e3), or in quotes if it is a string",
-                   STR_ARG(s));
+        problem_at(
+            p, n,
+            "%.*s is a number to some YAML readers and not to others; write it as JSON does (17, 0.5, 1e3), or in quotes if it is a string",
+            STR_ARG(s));
     return YNODE_STRING;
 }
 
-/* ---- the tree -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the tree
+ * -------------------------------------------------------------------------------------------------------------------------------- */
 struct builder {
     yaml_parser_t parser;
     struct str text;
@@ -140,8 +154,8 @@ static bool next(struct builder *b, yaml_event_t *e) {
     if (p->error == YAML_READER_ERROR && p->problem_offset <= b->text.n) /* it tells the byte only */
         doc_position(b->text, b->text.p + p->problem_offset, &line, &column);
     stay_within(b, &line, &column);
-    problem_add(b->problems, line, column, STR(""), "this is not YAML: %s%s%s",
-                p->problem ? p->problem : "unreadable", p->context ? ", " : "", p->context ? p->context : "");
+    problem_add(b->problems, line, column, STR(""), "this is not YAML: %s%s%s", p->problem ? p->problem : "unreadable",
+                p->context ? ", " : "", p->context ? p->context : "");
     return false;
 }
 
@@ -168,8 +182,10 @@ static struct ynode *read_node(struct builder *b, const yaml_event_t *e, const s
 
 static void append(struct ynode *parent, struct ynode **last, struct ynode *child) {
     parent->count++;
-    if (*last) (*last)->next = child;
-    else parent->child = child;
+    if (*last)
+        (*last)->next = child;
+    else
+        parent->child = child;
     *last = child;
 }
 
@@ -186,8 +202,7 @@ static void read_list(struct builder *b, struct ynode *list, int depth) {
     }
 }
 
-static void read_pair(struct builder *b, struct ynode *map, struct ynode **last, const yaml_event_t *key, int depth,
-                      struct map *names) {
+static void read_pair(struct builder *b, struct ynode *map, struct ynode **last, const yaml_event_t *key, int depth, struct map *names) {
     yaml_event_t value;
     struct ynode at = {.line = (int)key->start_mark.line + 1, .column = (int)key->start_mark.column + 1, .parent = map, .key = STR("?")};
     struct str name = STR("?");
@@ -259,9 +274,11 @@ static void read_stream(struct builder *b, struct ynode **root) {
     while (!over && !b->broken) {
         yaml_event_t e;
         if (!next(b, &e)) return;
-        if (e.type == YAML_STREAM_END_EVENT) over = true;
+        if (e.type == YAML_STREAM_END_EVENT)
+            over = true;
         else if (e.type == YAML_DOCUMENT_START_EVENT && ++documents == 2) {
-            problem_add(b->problems, (int)e.start_mark.line + 1, (int)e.start_mark.column + 1, STR(""), "a rule file is one document: put this one into a file of its own");
+            problem_add(b->problems, (int)e.start_mark.line + 1, (int)e.start_mark.column + 1, STR(""),
+                        "a rule file is one document: put this one into a file of its own");
             over = true;
         } else if (e.type != YAML_STREAM_START_EVENT && e.type != YAML_DOCUMENT_START_EVENT && e.type != YAML_DOCUMENT_END_EVENT) {
             *root = read_node(b, &e, &(struct ynode){.parent = NULL}, 0);
@@ -293,8 +310,10 @@ const struct ynode *ynode_get(const struct ynode *map, struct str key) {
 static void write_path(struct buf *out, const struct ynode *n) {
     if (!n || (!n->parent && !n->key.p)) return;
     write_path(out, n->parent);
-    if (n->key.p) buf_addf(out, "%s%.*s", out->n ? "." : "", STR_ARG(n->key));
-    else buf_addf(out, "[%zu]", n->parent->kind == YNODE_LIST ? n->index : 0);
+    if (n->key.p)
+        buf_addf(out, "%s%.*s", out->n ? "." : "", STR_ARG(n->key));
+    else
+        buf_addf(out, "[%zu]", n->parent->kind == YNODE_LIST ? n->index : 0);
 }
 
 struct str ynode_path(const struct ynode *n, struct arena *a) {

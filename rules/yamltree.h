@@ -42,7 +42,7 @@ void problem_add(struct problems *p, int line, int column, struct str path, cons
 /* At a node, with its path. */
 void problem_at(struct problems *p, const struct ynode *n, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Puts them in the order of the file. */
+/* Puts them in the order of the file; what was told twice of one place is told once. */
 void problems_sort(struct problems *p);
 
 /* *root is NULL for an empty file, or when the text is no YAML (then p tells). ERR_NOMEM only. */

@@ -37,12 +37,17 @@ struct api {
     size_t thread_count;
 };
 
-struct flow *api_flow(struct api *api) { return api->flow; }
+struct flow *api_flow(struct api *api) {
+    return api->flow;
+}
 int64_t api_started_ms(const struct api *api) { return api->started_ms; }
-struct str api_durability(const struct api *api) { return api->durability; }
+struct str api_durability(const struct api *api) {
+    return api->durability;
+}
 
 /* ---- who asks -------------------------------------------------------------------------------------------------------------------- */
-enum err api_authenticate(struct api *api, const struct api_signature *s, struct str header, struct str body, struct caller **out, struct fault *fault) {
+enum err api_authenticate(struct api *api, const struct api_signature *s, struct str header, struct str body, struct caller **out,
+                          struct fault *fault) {
     *out = NULL;
     if (!s->key_id.n) return fault_set(fault, ERR_MISSING_AUTH, NULL);
     struct caller *caller = world_caller(flow_world(api->flow), s->key_id);
@@ -51,16 +56,18 @@ enum err api_authenticate(struct api *api, const struct api_signature *s, struct
     hash_hmac_sha256(caller->secret, header, body, mac);
     enum err err = hash_equal_ct(mac, s->mac, sizeof mac)
                        ? ERR_OK
-                       : fault_set(fault, ERR_INVALID_SIGNATURE, "The request's signature does not match: check the secret access key of %.*s.",
-                                   STR_ARG(s->key_id));
+                       : fault_set(fault, ERR_INVALID_SIGNATURE,
+                                   "The request's signature does not match: check the secret access key of %.*s.", STR_ARG(s->key_id));
     if (!err) {
         pthread_mutex_lock(&api->guard_lock);
         err = signature_check(api->guard, clock_now_ms(), flow_settings(api->flow)->signature_window_ms, s->key_id, s->session, s->counter,
                               s->timestamp_ms, fault);
         pthread_mutex_unlock(&api->guard_lock);
     }
-    if (err) caller_release(caller);
-    else *out = caller;
+    if (err)
+        caller_release(caller);
+    else
+        *out = caller;
     return err;
 }
 
@@ -82,11 +89,13 @@ void api_put_events(struct api *api, struct api_put *put) {
         put->done(put);
         return;
     }
-    *x = (struct accept){.caller = put->caller, .arena = put->arena, .entries = put->entries, .count = put->count, .done = put_done, .ctx = put};
+    *x = (struct accept){
+        .caller = put->caller, .arena = put->arena, .entries = put->entries, .count = put->count, .done = put_done, .ctx = put};
     flow_accept(api->flow, x);
 }
 
-/* ---- one call ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- one call -------------------------------------------------------------------------------------------------------------------------
+ */
 struct running {
     struct call call;
     struct arena arena;
@@ -114,7 +123,9 @@ static void running_finish(struct call *call, enum err err) {
     x->done(x);
 }
 
-struct caller *api_caller_of(struct call *call) { return ((struct running *)(void *)call)->caller; }
+struct caller *api_caller_of(struct call *call) {
+    return ((struct running *)(void *)call)->caller;
+}
 
 enum err api_authorize(struct call *call, const char *action, struct str resource, const struct condition_value *keys, size_t count) {
     struct running *r = (struct running *)(void *)call;
@@ -131,7 +142,8 @@ static enum err check_access(struct running *r) {
     if (!r->caller || r->row->handler->authorizes) return ERR_OK;
     if (op->access == ACCESS_OPERATOR) {
         if (r->caller->is_operator) return ERR_OK;
-        return fault_set(&r->call.fault, ERR_ACCESS_DENIED, "User: %.*s is not authorized to perform: %s.%s: it takes an operator's access key.",
+        return fault_set(&r->call.fault, ERR_ACCESS_DENIED,
+                         "User: %.*s is not authorized to perform: %s.%s: it takes an operator's access key.",
                          STR_ARG(r->caller->principal_arn), op->service, op->name);
     }
     struct str resource = r->row->handler->resource ? r->row->handler->resource(r->row->self, &r->call) : STR_NULL;
@@ -171,9 +183,16 @@ static void run(struct api *api, struct api_call *x, struct caller *caller, stru
     r->caller = caller;
     r->row = row;
     r->x = x;
-    r->call = (struct call){.operation = row->operation, .account = account, .principal_arn = caller ? caller->principal_arn : STR("arn:aws:iam:::busd"),
-                            .region = flow_region(api->flow), .is_operator = !caller || caller->is_operator, .arena = &r->arena,
-                            .now_ms = clock_now_ms(), .engine = api, .finish = running_finish, .authorize = running_authorize};
+    r->call = (struct call){.operation = row->operation,
+                            .account = account,
+                            .principal_arn = caller ? caller->principal_arn : STR("arn:aws:iam:::busd"),
+                            .region = flow_region(api->flow),
+                            .is_operator = !caller || caller->is_operator,
+                            .arena = &r->arena,
+                            .now_ms = clock_now_ms(),
+                            .engine = api,
+                            .finish = running_finish,
+                            .authorize = running_authorize};
     enum err err = row->operation->access == ACCESS_OPERATOR ? check_access(r) : ERR_OK; /* before the request is looked at */
     if (!err) err = decode(r);
     if (!err && row->operation->access != ACCESS_OPERATOR) err = check_access(r);
@@ -210,15 +229,18 @@ static void *worker(void *ctx) {
         api->queued--;
         bool stopping = api->stopping;
         pthread_mutex_unlock(&api->lock);
-        if (stopping) refuse(x, fault_set(&x->fault, ERR_SHUTTING_DOWN, "The daemon is shutting down."));
-        else run(api, x, x->caller, x->caller->account);
+        if (stopping)
+            refuse(x, fault_set(&x->fault, ERR_SHUTTING_DOWN, "The daemon is shutting down."));
+        else
+            run(api, x, x->caller, x->caller->account);
         pthread_mutex_lock(&api->lock);
     }
     pthread_mutex_unlock(&api->lock);
     return NULL;
 }
 
-/* ---- the daemon's own calls -------------------------------------------------------------------------------------------------------------- */
+/* ---- the daemon's own calls
+ * -------------------------------------------------------------------------------------------------------------- */
 struct waiting {
     pthread_mutex_t lock;
     pthread_cond_t ended;
@@ -247,7 +269,19 @@ enum err api_run(struct api *api, struct str account, struct str operation, stru
     return x.err;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------------------------------- */
+enum err api_check(struct api *api, struct str operation, struct str body, struct fault *fault) {
+    struct arena a;
+    const struct row *row = row_find(api, operation, fault);
+    if (!row) return ERR_UNKNOWN_OPERATION;
+    arena_init(&a, CALL_MEMORY_MAX);
+    void *in = arena_alloc(&a, row->operation->in->size);
+    enum err err = in ? shape_decode(row->operation->in, body, false, &a, in, fault) : fault_set(fault, ERR_NOMEM, NULL);
+    arena_fini(&a);
+    return err;
+}
+
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------------------------------------- */
 static const struct handler_row *handler_of(const struct handler_row *handlers, const char *name) {
     for (; handlers->name; handlers++)
         if (strcmp(handlers->name, name) == 0) return handlers;
@@ -307,11 +341,15 @@ enum err api_open(const struct api_options *o, struct api **out, struct fault *f
     api->guard = replay_guard_new(SESSIONS_MAX);
     enum err err = api->threads && api->guard ? join_all(api, fault) : fault_set(fault, ERR_NOMEM, NULL);
     while (!err && api->thread_count < threads) {
-        if (pthread_create(&api->threads[api->thread_count], NULL, worker, api)) err = fault_set(fault, ERR_NOMEM, "no thread for operations");
-        else api->thread_count++;
+        if (pthread_create(&api->threads[api->thread_count], NULL, worker, api))
+            err = fault_set(fault, ERR_NOMEM, "no thread for operations");
+        else
+            api->thread_count++;
     }
-    if (err) api_close(api);
-    else *out = api;
+    if (err)
+        api_close(api);
+    else
+        *out = api;
     return err;
 }
 

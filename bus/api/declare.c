@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "doc.h"
+#include "document.h"
 #include "log.h"
 #include "os.h"
 #include "rulefile.h"
@@ -14,11 +15,14 @@
 #define FILE_BYTES_MAX ((size_t)64 << 20)
 enum { FILES_MAX = 1000 };
 
-/* ---- the operator --------------------------------------------------------------------------------------------------------------------- */
-static enum err write_credentials(const char *path, struct str id, struct str secret, struct str region, struct str endpoint, struct fault *fault) {
+/* ---- the operator ---------------------------------------------------------------------------------------------------------------------
+ */
+static enum err write_credentials(const char *path, struct str id, struct str secret, struct str region, struct str endpoint,
+                                  struct fault *fault) {
     struct buf text;
     buf_init(&text, 0);
-    buf_addf(&text, "# The operator's access key of this busd. For the AWS CLI and busctl: AWS_SHARED_CREDENTIALS_FILE=%s\n[default]\n", path);
+    buf_addf(&text, "# The operator's access key of this busd. For the AWS CLI and busctl: AWS_SHARED_CREDENTIALS_FILE=%s\n[default]\n",
+             path);
     buf_addf(&text, "aws_access_key_id = %.*s\naws_secret_access_key = %.*s\n", STR_ARG(id), STR_ARG(secret));
     buf_addf(&text, "region = %.*s\n", STR_ARG(region));
     if (!str_ends(endpoint, STR(":0"))) /* a free port is another one at each start */
@@ -65,7 +69,8 @@ enum err declare_operator(struct api *api, struct str data_dir, struct str endpo
     return err;
 }
 
-/* ---- rule files ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- rule files ------------------------------------------------------------------------------------------------------------------------
+ */
 struct loaded {
     char *path;
     struct arena arena;
@@ -103,8 +108,10 @@ static enum err read_one(void *ctx, const char *path) {
         f->path = strdup(path);
         arena_init(&f->arena, (size_t)1 << 30);
         struct str copy = arena_str(&f->arena, buf_str(&text)), dir = arena_str(&f->arena, directory_of(full));
-        if (!f->path || !copy.p || !dir.p) err = fault_set(l->fault, ERR_NOMEM, NULL);
-        else err = rulefile_read(copy, dir, flow_region(api_flow(l->api)), &f->arena, &f->file, l->fault);
+        if (!f->path || !copy.p || !dir.p)
+            err = fault_set(l->fault, ERR_NOMEM, NULL);
+        else
+            err = rulefile_read(copy, dir, flow_region(api_flow(l->api)), &f->arena, &f->file, l->fault);
         for (size_t i = 0; !err && i < f->file.problems.count; i++) {
             const struct problem *p = &f->file.problems.items[i];
             say(l, path, p->line, p->column, p->path, p->message.p ? p->message.p : "wrong");
@@ -115,7 +122,8 @@ static enum err read_one(void *ctx, const char *path) {
     return err;
 }
 
-/* ---- running what they declare ------------------------------------------------------------------------------------------------------------- */
+/* ---- running what they declare
+ * ------------------------------------------------------------------------------------------------------------- */
 /* The place in the file that a refusal speaks of: "targets.2.member.arn" is the second child of the node. */
 static const struct ynode *place_of(const struct declared *d, const char *where) {
     int64_t n = 0;
@@ -139,7 +147,7 @@ static void refused(struct loading *l, const struct loaded *f, const struct decl
     arena_fini(&a);
 }
 
-static bool is_there(enum err err) { return err == ERR_EXISTS || err == ERR_IN_USE || err == ERR_CONFLICT; }
+static bool is_there(enum err err) { return err == ERR_EXISTS || err == ERR_IN_USE || err == ERR_CONFLICT || err == ERR_QUEUE_EXISTS; }
 
 /* PutTargets answers 200 and names the entries it refused. */
 static void check_failed_entries(struct loading *l, const struct loaded *f, const struct declared *d, struct str answer) {
@@ -151,7 +159,8 @@ static void check_failed_entries(struct loading *l, const struct loaded *f, cons
         const struct node *failed = doc_get(root, STR("FailedEntries"));
         for (const struct node *n = failed ? failed->child : NULL; n; n = n->next) {
             const struct node *id = doc_get(n, STR("TargetId")), *message = doc_get(n, STR("ErrorMessage"));
-            fault_set(&why, ERR_VALIDATION, "target %.*s: %.*s", STR_ARG(id ? id->text : STR("")), STR_ARG(message ? message->text : STR("")));
+            fault_set(&why, ERR_VALIDATION, "target %.*s: %.*s", STR_ARG(id ? id->text : STR("")),
+                      STR_ARG(message ? message->text : STR("")));
             struct declared at = *d;
             const struct ynode *target = id ? ynode_get(d->node, id->text) : NULL;
             if (target) at.node = target;
@@ -174,19 +183,49 @@ static void run_one(struct loading *l, const struct loaded *f, const struct decl
     fault_clear(&why);
     enum err err = api_run(l->api, d->account, d->operation, d->request, &answer, &why);
     if (is_there(err)) {
-        if (str_eqz(d->operation, "bus.CreateAccessKey")) err = replace_key(l, d, &why);
-        else err = d->update.p ? api_run(l->api, d->account, d->update, d->request, NULL, &why) : ERR_OK;
+        if (str_eqz(d->operation, "bus.CreateAccessKey"))
+            err = replace_key(l, d, &why);
+        else
+            err = d->update.p ? api_run(l->api, d->account, d->update, d->request, NULL, &why) : ERR_OK;
     }
-    if (err) refused(l, f, d, &why);
-    else if (str_eqz(d->operation, "events.PutTargets")) check_failed_entries(l, f, d, buf_str(&answer));
+    if (err)
+        refused(l, f, d, &why);
+    else if (str_eqz(d->operation, "events.PutTargets"))
+        check_failed_entries(l, f, d, buf_str(&answer));
     buf_fini(&answer);
+}
+
+/* A bus's policy, whole: its text stands in the request as a string. */
+static enum err check_policy(struct loading *l, const struct declared *d, struct fault *why) {
+    struct arena a;
+    struct node *root;
+    arena_init(&a, 0);
+    enum err err = doc_parse(&a, d->request, &root, why);
+    const struct node *policy = err ? NULL : doc_get(root, STR("Policy")), *bus = err ? NULL : doc_get(root, STR("EventBusName"));
+    if (!err && policy && bus)
+        err = policy_names_bus(policy->text, world_bus_arn(flow_world(api_flow(l->api)), &a, (struct bus_ref){d->account, bus->text}), why);
+    arena_fini(&a);
+    return err;
+}
+
+/* Before anything is changed: what can be told without changing anything. */
+static void check_all(struct loading *l) {
+    for (size_t i = 0; i < l->count; i++)
+        for (size_t k = 0; k < l->files[i].file.count; k++) {
+            const struct declared *d = &l->files[i].file.items[k];
+            struct fault why;
+            enum err err = api_check(l->api, d->operation, d->request, &why);
+            if (!err && str_eqz(d->operation, "events.PutPermission")) err = check_policy(l, d, &why);
+            if (err) refused(l, &l->files[i], d, &why);
+        }
 }
 
 /* Of all files together, in the order of kinds: what one file names may stand in another. */
 static int order_of(struct str operation) {
-    static const char *const order[] = {"bus.CreateAccount", "bus.CreateAccessKey", "events.CreateEventBus", "events.UpdateEventBus", "events.PutPermission",
-                                        "kinesis.CreateStream", "sqs.CreateQueue", "lambda.CreateFunction", "logs.CreateLogGroup", "sns.CreateTopic",
-                                        "sns.Subscribe", "events.PutRule", "events.PutTargets"};
+    static const char *const order[] = {"bus.CreateAccount",    "bus.CreateAccessKey",  "events.CreateEventBus", "events.UpdateEventBus",
+                                        "events.PutPermission", "kinesis.CreateStream", "sqs.CreateQueue",       "lambda.CreateFunction",
+                                        "logs.CreateLogGroup",  "sns.CreateTopic",      "sns.Subscribe",         "events.PutRule",
+                                        "events.PutTargets"};
     int n = sizeof order / sizeof order[0];
     for (int i = 0; i < n; i++)
         if (str_eqz(operation, order[i])) return i;
@@ -209,13 +248,16 @@ enum err declare_files(struct api *api, const char *const *paths, size_t count, 
     enum err err = ERR_OK;
     for (size_t i = 0; i < count && !err; i++)
         err = os_is_dir(paths[i]) ? os_each_file(paths[i], suffixes, read_one, l, fault) : read_one(l, paths[i]);
+    if (!err && !l->mistakes) check_all(l);
     if (!err && !l->mistakes) {
         struct world *world = flow_world(api_flow(api));
         world_bulk_begin(world);
         run_all(l);
         world_bulk_end(world);
     }
-    if (!err && l->mistakes) err = fault_set(fault, ERR_VALIDATION, "%zu mistake%s in the rule files; nothing is served", l->mistakes, l->mistakes == 1 ? "" : "s");
+    if (!err && l->mistakes)
+        err = fault_set(fault, ERR_VALIDATION, "%zu mistake%s in the rule files; nothing is served", l->mistakes,
+                        l->mistakes == 1 ? "" : "s");
     for (size_t i = 0; i < l->count; i++) {
         free(l->files[i].path);
         arena_fini(&l->files[i].arena);

@@ -23,6 +23,8 @@ void api_close(struct api *api);
 /* Runs one operation on this thread, as `account` and with all rights: rule files at start-up. Waits for handlers that answer later. The
  * answer (NULL: not wanted) is added to *answer. */
 enum err api_run(struct api *api, struct str account, struct str operation, struct str body, struct buf *answer, struct fault *fault) MUST_USE;
+/* Checks a request as api_run would before it asks the handler: the operation exists, the body fits its shape. Changes nothing. */
+enum err api_check(struct api *api, struct str operation, struct str body, struct fault *fault) MUST_USE;
 struct flow *api_flow(struct api *api);
 int64_t api_started_ms(const struct api *api);
 struct str api_durability(const struct api *api);

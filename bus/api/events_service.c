@@ -54,7 +54,8 @@ static struct str page_end(struct call *call, bool more, struct str last) {
 
 static size_t limit_of(struct opt_i64 limit) { return limit.set ? (size_t)limit.v : LIST_LIMIT; }
 
-/* ---- buses ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- buses ----------------------------------------------------------------------------------------------------------------------------
+ */
 static enum err tag_with(void *self, struct call *call, struct str arn, struct list list) {
     if (!list.n) return ERR_OK;
     struct tag *tags = arena_array(call->arena, list.n, sizeof *tags);
@@ -71,10 +72,13 @@ static enum err create_event_bus(void *self, struct call *call) {
     struct events_create_event_bus_answer *out = call->out;
     struct bus_ref bus = {call->account, in->name};
     if (str_find(in->name, '/', 0) < in->name.n)
-        return fault_at(&call->fault, ERR_VALIDATION, "name", 0, 0, "The name of a custom event bus can't contain the slash (/) character.");
+        return fault_at(&call->fault, ERR_VALIDATION, "name", 0, 0,
+                        "The name of a custom event bus can't contain the slash (/) character.");
     out->arn = world_bus_arn(world_of(self), call->arena, bus);
     enum err err = allowed(call, out->arn, NULL, 0);
-    if (!err) err = world_create_bus(world_of(self), bus, in->description, in->dead_letter ? in->dead_letter->arn : STR_NULL, in->kms_key, &call->fault);
+    if (!err)
+        err = world_create_bus(world_of(self), bus, in->description, in->dead_letter ? in->dead_letter->arn : STR_NULL, in->kms_key,
+                               &call->fault);
     if (!err) err = tag_with(self, call, out->arn, in->tags);
     out->description = in->description;
     out->kms_key = in->kms_key;
@@ -89,11 +93,17 @@ static enum err update_event_bus(void *self, struct call *call) {
     struct bus_ref bus;
     struct bus_info info;
     enum err err = on_bus(self, call, in->name, &bus);
-    if (!err) err = world_update_bus(world_of(self), bus, in->description, in->dead_letter ? in->dead_letter->arn : STR_NULL, in->kms_key, &call->fault);
+    if (!err)
+        err = world_update_bus(world_of(self), bus, in->description, in->dead_letter ? in->dead_letter->arn : STR_NULL, in->kms_key,
+                               &call->fault);
     if (!err) err = world_describe_bus(world_of(self), bus, call->arena, &info, &call->fault);
     if (err) return err;
-    *out = (struct events_update_event_bus_answer){.arn = info.arn, .name = info.name, .description = info.description, .kms_key = info.kms_key,
-                                                   .dead_letter = in->dead_letter, .log = in->log};
+    *out = (struct events_update_event_bus_answer){.arn = info.arn,
+                                                   .name = info.name,
+                                                   .description = info.description,
+                                                   .kms_key = info.kms_key,
+                                                   .dead_letter = in->dead_letter,
+                                                   .log = in->log};
     return ERR_OK;
 }
 
@@ -112,10 +122,15 @@ static enum err describe_event_bus(void *self, struct call *call) {
     enum err err = on_bus(self, call, in->name, &bus);
     if (!err) err = world_describe_bus(world_of(self), bus, call->arena, &info, &call->fault);
     if (err) return err;
-    *out = (struct events_describe_event_bus_answer){.name = info.name, .arn = info.arn, .description = info.description, .kms_key = info.kms_key,
-                                                     .policy = info.policy, .created_ms = {true, info.created_ms},
+    *out = (struct events_describe_event_bus_answer){.name = info.name,
+                                                     .arn = info.arn,
+                                                     .description = info.description,
+                                                     .kms_key = info.kms_key,
+                                                     .policy = info.policy,
+                                                     .created_ms = {true, info.created_ms},
                                                      .modified_ms = {true, info.modified_ms}};
-    if (info.dead_letter_arn.p && (out->dead_letter = ARENA_NEW(call->arena, struct events_dead_letter))) out->dead_letter->arn = info.dead_letter_arn;
+    if (info.dead_letter_arn.p && (out->dead_letter = ARENA_NEW(call->arena, struct events_dead_letter)))
+        out->dead_letter->arn = info.dead_letter_arn;
     return ERR_OK;
 }
 
@@ -129,13 +144,14 @@ static enum err list_event_buses(void *self, struct call *call) {
     enum err err = page_begin(call, in->next_token, &after);
     if (!err) err = allowed(call, world_bus_arn(world_of(self), call->arena, (struct bus_ref){call->account, STR("*")}), NULL, 0);
     if (!err)
-        err = world_list_buses(world_of(self), call->account, in->name_prefix.p ? in->name_prefix : STR(""), after, limit_of(in->limit), call->arena,
-                               &buses, &count, &more, &call->fault);
+        err = world_list_buses(world_of(self), call->account, in->name_prefix.p ? in->name_prefix : STR(""), after, limit_of(in->limit),
+                               call->arena, &buses, &count, &more, &call->fault);
     if (err) return err;
     struct events_bus *items = arena_array(call->arena, count, sizeof *items);
     if (!items) return no_memory(call);
     for (size_t i = 0; i < count; i++)
-        items[i] = (struct events_bus){buses[i].name, buses[i].arn, buses[i].description, buses[i].policy, {true, buses[i].created_ms}, {true, buses[i].modified_ms}};
+        items[i] = (struct events_bus){
+            buses[i].name, buses[i].arn, buses[i].description, buses[i].policy, {true, buses[i].created_ms}, {true, buses[i].modified_ms}};
     out->buses = (struct list){true, count, items};
     out->next_token = page_end(call, more, count ? items[count - 1].name : STR(""));
     return ERR_OK;
@@ -148,14 +164,15 @@ static enum err put_permission(void *self, struct call *call) {
     if (err) return err;
     if (in->policy.p) {
         if (in->action.p || in->principal.p || in->statement_id.p || in->condition)
-            return fault_set(&call->fault, ERR_VALIDATION, "Policy replaces the whole document: Action, Principal, StatementId and Condition cannot stand beside it.");
+            return fault_set(&call->fault, ERR_VALIDATION,
+                             "Policy replaces the whole document: Action, Principal, StatementId and Condition cannot stand beside it.");
         return world_set_policy(world_of(self), bus, in->policy, &call->fault);
     }
     if (!in->action.p || !in->principal.p || !in->statement_id.p)
         return fault_set(&call->fault, ERR_VALIDATION, "Parameter(s) Policy, or Action, Principal and StatementId must be specified.");
     const struct events_condition *c = in->condition;
-    return world_add_permission(world_of(self), bus, in->statement_id, in->principal, in->action, c ? c->type : STR_NULL, c ? c->key : STR_NULL,
-                                c ? c->value : STR_NULL, &call->fault);
+    return world_add_permission(world_of(self), bus, in->statement_id, in->principal, in->action, c ? c->type : STR_NULL,
+                                c ? c->key : STR_NULL, c ? c->value : STR_NULL, &call->fault);
 }
 
 static enum err remove_permission(void *self, struct call *call) {
@@ -164,11 +181,13 @@ static enum err remove_permission(void *self, struct call *call) {
     enum err err = on_bus(self, call, in->bus, &bus);
     if (err) return err;
     if (in->all.set && in->all.v) return world_set_policy(world_of(self), bus, STR_NULL, &call->fault);
-    if (!in->statement_id.p) return fault_set(&call->fault, ERR_VALIDATION, "Parameter(s) StatementId or RemoveAllPermissions must be specified.");
+    if (!in->statement_id.p)
+        return fault_set(&call->fault, ERR_VALIDATION, "Parameter(s) StatementId or RemoveAllPermissions must be specified.");
     return world_remove_permission(world_of(self), bus, in->statement_id, &call->fault);
 }
 
-/* ---- rules ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rules
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 /* PutRule's condition keys: the values that the pattern admits for source and detail-type, and who makes the rule. */
 static enum err may_put_rule(struct call *call, struct str arn, struct str pattern_text) {
     struct condition_value keys[3] = {{"events:creatorAccount", &call->account, 1}};
@@ -184,7 +203,8 @@ static enum err may_put_rule(struct call *call, struct str arn, struct str patte
         for (size_t i = 0; i < 2; i++) {
             struct str *values;
             size_t n;
-            if (pattern_values(pattern, fields[i].path, call->arena, &values, &n)) keys[count++] = (struct condition_value){fields[i].key, values, n};
+            if (pattern_values(pattern, fields[i].path, call->arena, &values, &n))
+                keys[count++] = (struct condition_value){fields[i].key, values, n};
         }
     }
     enum err err = allowed(call, arn, keys, count);
@@ -199,8 +219,14 @@ static enum err put_rule(void *self, struct call *call) {
     enum err err = bus_ref_parse(call->account, in->bus, &bus, &call->fault);
     if (!err) err = may_put_rule(call, world_rule_arn(world_of(self), call->arena, bus, in->name), in->pattern);
     if (err) return err;
-    struct rule_spec spec = {.bus = bus, .name = in->name, .pattern = in->pattern, .schedule = in->schedule, .description = in->description,
-                             .role_arn = in->role_arn, .state = in->state, .created_by = call->account};
+    struct rule_spec spec = {.bus = bus,
+                             .name = in->name,
+                             .pattern = in->pattern,
+                             .schedule = in->schedule,
+                             .description = in->description,
+                             .role_arn = in->role_arn,
+                             .state = in->state,
+                             .created_by = call->account};
     err = world_put_rule(world_of(self), &spec, call->arena, &out->arn, &call->fault);
     return err ? err : tag_with(self, call, out->arn, in->tags);
 }
@@ -219,9 +245,16 @@ static enum err describe_rule(void *self, struct call *call) {
     enum err err = on_rule(self, call, in->bus, in->name, &bus);
     if (!err) err = world_describe_rule(world_of(self), bus, in->name, call->arena, &i, &call->fault);
     if (err) return err;
-    *(struct events_describe_rule_answer *)call->out = (struct events_describe_rule_answer){
-        .name = i.name, .arn = i.arn, .bus = i.bus, .pattern = i.pattern, .schedule = i.schedule, .state = i.state, .description = i.description,
-        .role_arn = i.role_arn, .managed_by = i.managed_by, .created_by = i.created_by};
+    *(struct events_describe_rule_answer *)call->out = (struct events_describe_rule_answer){.name = i.name,
+                                                                                            .arn = i.arn,
+                                                                                            .bus = i.bus,
+                                                                                            .pattern = i.pattern,
+                                                                                            .schedule = i.schedule,
+                                                                                            .state = i.state,
+                                                                                            .description = i.description,
+                                                                                            .role_arn = i.role_arn,
+                                                                                            .managed_by = i.managed_by,
+                                                                                            .created_by = i.created_by};
     return ERR_OK;
 }
 
@@ -236,14 +269,15 @@ static enum err list_rules(void *self, struct call *call) {
     enum err err = page_begin(call, in->next_token, &after);
     if (!err) err = on_rule(self, call, in->bus, STR_NULL, &bus);
     if (!err)
-        err = world_list_rules(world_of(self), bus, in->name_prefix.p ? in->name_prefix : STR(""), after, limit_of(in->limit), call->arena, &rules,
-                               &count, &more, &call->fault);
+        err = world_list_rules(world_of(self), bus, in->name_prefix.p ? in->name_prefix : STR(""), after, limit_of(in->limit), call->arena,
+                               &rules, &count, &more, &call->fault);
     if (err) return err;
     struct events_rule *items = arena_array(call->arena, count, sizeof *items);
     if (!items) return no_memory(call);
     for (size_t k = 0; k < count; k++) {
         const struct rule_info *i = &rules[k];
-        items[k] = (struct events_rule){i->name, i->arn, i->bus, i->pattern, i->schedule, i->state, i->description, i->role_arn, i->managed_by};
+        items[k] =
+            (struct events_rule){i->name, i->arn, i->bus, i->pattern, i->schedule, i->state, i->description, i->role_arn, i->managed_by};
     }
     out->rules = (struct list){true, count, items};
     out->next_token = page_end(call, more, count ? items[count - 1].name : STR(""));
@@ -269,14 +303,16 @@ static enum err list_rule_names_by_target(void *self, struct call *call) {
     enum err err = page_begin(call, in->next_token, &after);
     if (!err) err = on_rule(self, call, in->bus, STR_NULL, &bus);
     if (!err)
-        err = world_rules_of_target(world_of(self), bus, in->target_arn, after, limit_of(in->limit), call->arena, &names, &count, &more, &call->fault);
+        err = world_rules_of_target(world_of(self), bus, in->target_arn, after, limit_of(in->limit), call->arena, &names, &count, &more,
+                                    &call->fault);
     if (err) return err;
     out->rule_names = (struct list){true, count, names};
     out->next_token = page_end(call, more, count ? names[count - 1] : STR(""));
     return ERR_OK;
 }
 
-/* ---- targets --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- targets
+ * --------------------------------------------------------------------------------------------------------------------------------- */
 static enum err failures_answer(struct call *call, const struct target_failure *failures, size_t count) {
     struct events_targets_answer *out = call->out;
     struct events_failed_target *items = arena_array(call->arena, count, sizeof *items);
@@ -288,14 +324,13 @@ static enum err failures_answer(struct call *call, const struct target_failure *
     return ERR_OK;
 }
 
-static const struct shape *target_shape(const struct shape *of) {
-    return shape_member(of, STR("Targets"))->shape->item;
-}
+static const struct shape *target_shape(const struct shape *of) { return shape_member(of, STR("Targets"))->shape->item; }
 
 static enum err put_targets(void *self, struct call *call) {
     const struct events_put_targets *in = call->in;
     struct bus_ref bus;
-    struct str *arns = arena_array(call->arena, in->targets.n, sizeof *arns), *texts = arena_array(call->arena, in->targets.n, sizeof *texts);
+    struct str *arns = arena_array(call->arena, in->targets.n, sizeof *arns),
+               *texts = arena_array(call->arena, in->targets.n, sizeof *texts);
     if (!arns || !texts) return no_memory(call);
     struct buf json;
     buf_init(&json, 0);
@@ -324,7 +359,8 @@ static enum err remove_targets(void *self, struct call *call) {
     struct target_failure *failures;
     size_t count;
     enum err err = on_rule(self, call, in->bus, in->rule, &bus);
-    if (!err) err = world_remove_targets(world_of(self), bus, in->rule, in->ids.items, in->ids.n, call->arena, &failures, &count, &call->fault);
+    if (!err)
+        err = world_remove_targets(world_of(self), bus, in->rule, in->ids.items, in->ids.n, call->arena, &failures, &count, &call->fault);
     return err ? err : failures_answer(call, failures, count);
 }
 
@@ -337,7 +373,9 @@ static enum err list_targets_by_rule(void *self, struct call *call) {
     bool more;
     enum err err = page_begin(call, in->next_token, &after);
     if (!err) err = on_rule(self, call, in->bus, in->rule, &bus);
-    if (!err) err = world_list_targets(world_of(self), bus, in->rule, after, limit_of(in->limit), call->arena, &texts, &count, &more, &call->fault);
+    if (!err)
+        err =
+            world_list_targets(world_of(self), bus, in->rule, after, limit_of(in->limit), call->arena, &texts, &count, &more, &call->fault);
     if (err) return err;
     struct events_target *items = arena_array(call->arena, count, sizeof *items);
     if (!items) return no_memory(call);
@@ -348,7 +386,8 @@ static enum err list_targets_by_rule(void *self, struct call *call) {
     return err;
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- events
+ * ------------------------------------------------------------------------------------------------------------------------------------ */
 static enum err test_event_pattern(void *self, struct call *call) {
     (void)self;
     const struct events_test_event_pattern *in = call->in;
@@ -367,8 +406,14 @@ static enum err test_event_pattern(void *self, struct call *call) {
 }
 
 static struct entry entry_of(const struct events_entry *e) {
-    return (struct entry){.bus = e->bus, .source = e->source, .detail_type = e->detail_type, .detail = e->detail, .resources = e->resources.items,
-                          .resource_count = e->resources.n, .time_ms = e->time_ms.set ? e->time_ms.v : -1, .trace_header = e->trace_header};
+    return (struct entry){.bus = e->bus,
+                          .source = e->source,
+                          .detail_type = e->detail_type,
+                          .detail = e->detail,
+                          .resources = e->resources.items,
+                          .resource_count = e->resources.n,
+                          .time_ms = e->time_ms.set ? e->time_ms.v : -1,
+                          .trace_header = e->trace_header};
 }
 
 /* On the committer's thread: only the answer is put together here. */
@@ -386,8 +431,10 @@ static void put_events_done(struct accept *x) {
         const struct entry_result *r = &x->results[i];
         char id[ID_TEXT_SIZE];
         id_text(r->id, id);
-        if (r->err) items[i] = (struct events_put_result){STR_NULL, str_from(err_row(r->err)->aws_type), r->message};
-        else items[i] = (struct events_put_result){.event_id = arena_str(call->arena, str_from(id))};
+        if (r->err)
+            items[i] = (struct events_put_result){STR_NULL, str_from(err_row(r->err)->aws_type), r->message};
+        else
+            items[i] = (struct events_put_result){.event_id = arena_str(call->arena, str_from(id))};
         failed += r->err != ERR_OK;
     }
     out->failed_count = (struct opt_i64){true, failed};
@@ -408,12 +455,19 @@ static enum err put_events(void *self, struct call *call) {
     }
     if (total > (size_t)flow_settings(flow)->entry_bytes)
         return fault_set(&call->fault, ERR_VALIDATION, "Total size of the entries in the request is over the limit.");
-    *x = (struct accept){.caller = api_caller_of(call), .arena = call->arena, .entries = entries, .count = in->entries.n, .done = put_events_done, .ctx = call};
+    *x = (struct accept){.caller = api_caller_of(call),
+                         .arena = call->arena,
+                         .entries = entries,
+                         .count = in->entries.n,
+                         .done = put_events_done,
+                         .ctx = call};
     flow_accept(flow, x);
     return ERR_PENDING;
 }
 
-/* ---- tags ------------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- tags
+ * -------------------------------------------------------------------------------------------------------------------------------------------
+ */
 static enum err tag_resource(void *self, struct call *call) {
     const struct events_tag_resource *in = call->in;
     enum err err = allowed(call, in->arn, NULL, 0);
@@ -441,13 +495,30 @@ static enum err list_tags_for_resource(void *self, struct call *call) {
     return ERR_OK;
 }
 
-#define ROW(name, handler) {name, handler, NULL, true}
+#define ROW(name, handler)                                                                                                                 \
+    { name, handler, NULL, true }
 const struct handler_row events_handlers[] = {
-    ROW("CreateEventBus", create_event_bus), ROW("UpdateEventBus", update_event_bus), ROW("DeleteEventBus", delete_event_bus),
-    ROW("DescribeEventBus", describe_event_bus), ROW("ListEventBuses", list_event_buses), ROW("PutPermission", put_permission),
-    ROW("RemovePermission", remove_permission), ROW("PutRule", put_rule), ROW("DeleteRule", delete_rule), ROW("DescribeRule", describe_rule),
-    ROW("ListRules", list_rules), ROW("EnableRule", enable_rule), ROW("DisableRule", disable_rule),
-    ROW("ListRuleNamesByTarget", list_rule_names_by_target), ROW("PutTargets", put_targets), ROW("RemoveTargets", remove_targets),
-    ROW("ListTargetsByRule", list_targets_by_rule), ROW("TestEventPattern", test_event_pattern), ROW("PutEvents", put_events),
-    ROW("TagResource", tag_resource), ROW("UntagResource", untag_resource), ROW("ListTagsForResource", list_tags_for_resource), {NULL, NULL, NULL, false},
+    ROW("CreateEventBus", create_event_bus),
+    ROW("UpdateEventBus", update_event_bus),
+    ROW("DeleteEventBus", delete_event_bus),
+    ROW("DescribeEventBus", describe_event_bus),
+    ROW("ListEventBuses", list_event_buses),
+    ROW("PutPermission", put_permission),
+    ROW("RemovePermission", remove_permission),
+    ROW("PutRule", put_rule),
+    ROW("DeleteRule", delete_rule),
+    ROW("DescribeRule", describe_rule),
+    ROW("ListRules", list_rules),
+    ROW("EnableRule", enable_rule),
+    ROW("DisableRule", disable_rule),
+    ROW("ListRuleNamesByTarget", list_rule_names_by_target),
+    ROW("PutTargets", put_targets),
+    ROW("RemoveTargets", remove_targets),
+    ROW("ListTargetsByRule", list_targets_by_rule),
+    ROW("TestEventPattern", test_event_pattern),
+    ROW("PutEvents", put_events),
+    ROW("TagResource", tag_resource),
+    ROW("UntagResource", untag_resource),
+    ROW("ListTagsForResource", list_tags_for_resource),
+    {NULL, NULL, NULL, false},
 };

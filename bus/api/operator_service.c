@@ -36,7 +36,8 @@ static enum err delete_one(void *self, struct call *call, struct str account, si
     json_object_begin(&j);
     json_key_str(&j, owned[kind].argument, name);
     json_object_end(&j);
-    enum err err = request.failed ? no_memory(call) : api_run(self, account, str_from(owned[kind].remove), buf_str(&request), NULL, &call->fault);
+    enum err err =
+        request.failed ? no_memory(call) : api_run(self, account, str_from(owned[kind].remove), buf_str(&request), NULL, &call->fault);
     buf_fini(&request);
     return err;
 }
@@ -91,14 +92,23 @@ static enum err list_accounts(void *self, struct call *call) {
 static enum err create_access_key(void *self, struct call *call) {
     const struct bus_create_access_key *in = call->in;
     struct bus_create_access_key_answer *out = call->out;
-    struct key_spec spec = {.id = in->access_key_id, .secret = in->secret, .account = in->account_id, .description = in->description,
-                            .policy = in->policy, .is_operator = in->is_operator.v};
+    struct key_spec spec = {.id = in->access_key_id,
+                            .secret = in->secret,
+                            .account = in->account_id,
+                            .description = in->description,
+                            .policy = in->policy,
+                            .is_operator = in->is_operator.v};
     struct str id, secret;
     enum err err = world_create_key(world_of(self), &spec, call->arena, &id, &secret, &call->fault);
     if (err) return err;
     if (!(out->key = ARENA_NEW(call->arena, struct bus_access_key))) return no_memory(call);
-    *out->key = (struct bus_access_key){.account_id = in->account_id, .access_key_id = id, .secret = secret, .policy = in->policy,
-                                        .description = in->description, .is_operator = in->is_operator, .created_ms = {true, call->now_ms}};
+    *out->key = (struct bus_access_key){.account_id = in->account_id,
+                                        .access_key_id = id,
+                                        .secret = secret,
+                                        .policy = in->policy,
+                                        .description = in->description,
+                                        .is_operator = in->is_operator,
+                                        .created_ms = {true, call->now_ms}};
     return ERR_OK;
 }
 
@@ -112,8 +122,11 @@ static enum err list_access_keys(void *self, struct call *call) {
     struct bus_access_key *items = arena_array(call->arena, count, sizeof *items);
     if (!items) return no_memory(call);
     for (size_t i = 0; i < count; i++)
-        items[i] = (struct bus_access_key){.account_id = keys[i].account, .access_key_id = keys[i].id, .policy = keys[i].policy,
-                                           .description = keys[i].description, .is_operator = {true, keys[i].is_operator},
+        items[i] = (struct bus_access_key){.account_id = keys[i].account,
+                                           .access_key_id = keys[i].id,
+                                           .policy = keys[i].policy,
+                                           .description = keys[i].description,
+                                           .is_operator = {true, keys[i].is_operator},
                                            .created_ms = {true, keys[i].created_ms}};
     out->keys = (struct list){true, count, items};
     return ERR_OK;
@@ -129,7 +142,8 @@ static enum err put_access_key_policy(void *self, struct call *call) {
     return world_set_key_policy(world_of(self), in->access_key_id, in->policy, &call->fault);
 }
 
-/* ---- the daemon ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the daemon ------------------------------------------------------------------------------------------------------------------------
+ */
 enum { COUNTERS_MAX = 64 };
 struct counting {
     struct map_entry *items;
@@ -156,7 +170,9 @@ static enum err describe_daemon(void *self, struct call *call) {
     add_counter(&counting, "StoreBytes", (uint64_t)store.file_bytes, NULL);
     add_counter(&counting, "StoreWalBytes", (uint64_t)store.wal_bytes, NULL);
     add_counter(&counting, "StoreCommits", (uint64_t)store.commits, NULL);
-    *out = (struct bus_describe_daemon_answer){.version = str_from(BUSD_VERSION), .region = call->region, .durability = api_durability(self),
+    *out = (struct bus_describe_daemon_answer){.version = str_from(BUSD_VERSION),
+                                               .region = call->region,
+                                               .durability = api_durability(self),
                                                .uptime_seconds = {true, (clock_now_ms() - api_started_ms(self)) / 1000},
                                                .hop_limit = {true, flow_settings(flow)->hop_limit},
                                                .counters = {true, counting.n, counting.items}};
@@ -164,9 +180,13 @@ static enum err describe_daemon(void *self, struct call *call) {
 }
 
 const struct handler_row bus_handlers[] = {
-    {"CreateAccount", create_account},       {"DeleteAccount", delete_account},
-    {"ListAccounts", list_accounts},         {"CreateAccessKey", create_access_key},
-    {"ListAccessKeys", list_access_keys},    {"DeleteAccessKey", delete_access_key},
-    {"PutAccessKeyPolicy", put_access_key_policy}, {"DescribeDaemon", describe_daemon},
+    {"CreateAccount", create_account},
+    {"DeleteAccount", delete_account},
+    {"ListAccounts", list_accounts},
+    {"CreateAccessKey", create_access_key},
+    {"ListAccessKeys", list_access_keys},
+    {"DeleteAccessKey", delete_access_key},
+    {"PutAccessKeyPolicy", put_access_key_policy},
+    {"DescribeDaemon", describe_daemon},
     {NULL, NULL},
 };

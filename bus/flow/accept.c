@@ -8,11 +8,11 @@
 struct batch {
     struct flow *flow;
     struct accept *x;
-    struct txn txn;       /* of the whole batch: entries' transactions joined */
+    struct txn txn; /* of the whole batch: entries' transactions joined */
     struct routing r;
-    struct id *claimed;   /* ids as the window knows them */
+    struct id *claimed; /* ids as the window knows them */
     size_t claimed_count;
-    size_t written;       /* of these, how many events wrote something: the first ones */
+    size_t written; /* of these, how many events wrote something: the first ones */
     int64_t now_ms;
 };
 
@@ -53,7 +53,8 @@ static bool claim(struct batch *b, struct id id, struct entry_result *result) {
     struct id key = window_id(id, b->x->caller->account);
     enum dedup_verdict verdict = dedup_claim(b->flow->dedup, key, b->now_ms, &evicted);
     if (evicted && atomic_fetch_add(&b->flow->counters.dedup_early, evicted) % 100000 == 0)
-        log_line(LOG_WARN, "accept", "the deduplication window is full: ids are forgotten early (setting dedup-ids)", LOG_I("evicted", evicted));
+        log_line(LOG_WARN, "accept", "the deduplication window is full: ids are forgotten early (setting dedup-ids)",
+                 LOG_I("evicted", evicted));
     switch (verdict) {
     case DEDUP_NEW: b->claimed[b->claimed_count++] = key; return true;
     case DEDUP_DUPLICATE:
@@ -114,8 +115,10 @@ static void accept_entry(struct batch *b, const struct entry *given, struct entr
 static void finish(struct batch *b, enum err err, const struct fault *fault) {
     struct accept *x = b->x;
     dedup_settle(b->flow->dedup, b->claimed, b->claimed_count, !err);
-    if (!err) COUNT_N(&b->flow->counters, accepted, b->claimed_count);
-    else COUNT_N(&b->flow->counters, refused, b->claimed_count);
+    if (!err)
+        COUNT_N(&b->flow->counters, accepted, b->claimed_count);
+    else
+        COUNT_N(&b->flow->counters, refused, b->claimed_count);
     x->err = err;
     if (err && fault && fault != &x->fault) x->fault = *fault;
     x->done(x);
@@ -152,7 +155,8 @@ void flow_accept(struct flow *f, struct accept *x) {
     x->err = ERR_OK;
     fault_clear(&x->fault);
     if (lanes_pending(f->lanes) > f->settings->pending_deliveries) {
-        x->err = fault_set(&x->fault, ERR_THROTTLING, "%lld deliveries are waiting for their targets (setting pending-deliveries); try again later.",
+        x->err = fault_set(&x->fault, ERR_THROTTLING,
+                           "%lld deliveries are waiting for their targets (setting pending-deliveries); try again later.",
                            (long long)lanes_pending(f->lanes));
         COUNT_N(&f->counters, refused, x->count);
         x->done(x);

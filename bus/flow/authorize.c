@@ -1,4 +1,7 @@
 /* Who may do what: identity policies of keys, resource policies of buses, and what adapters ask about theirs. */
+#include <stdio.h>
+
+#include "clock.h"
 #include "document.h"
 #include "evaluate.h"
 #include "flow_state.h"
@@ -21,16 +24,27 @@ static size_t add_key(struct policy_key *keys, size_t n, const char *name, const
     return n;
 }
 
-enum err flow_authorize(struct flow *f, const struct caller *caller, const char *action, struct str resource, const struct condition_value *given,
-                        size_t given_count, struct fault *fault) {
+enum err flow_authorize(struct flow *f, const struct caller *caller, const char *action, struct str resource,
+                        const struct condition_value *given, size_t given_count, struct fault *fault) {
     struct arn arn;
     struct str owner = arn_parse(resource, &arn) && account_is_valid(arn.account) ? arn.account : caller->account;
     struct policy_key keys[KEYS_MAX];
     size_t n = add_key(keys, 0, "aws:PrincipalAccount", &caller->account, 1);
     n = add_key(keys, n, "aws:PrincipalArn", &caller->principal_arn, 1);
+    char iso[CLOCK_ISO_SIZE], seconds[24];
+    int64_t now = clock_now_ms();
+    clock_iso(now, iso);
+    snprintf(seconds, sizeof seconds, "%lld", (long long)(now / 1000));
+    struct str current = str_from(iso), epoch = str_from(seconds);
+    n = add_key(keys, n, "aws:CurrentTime", &current, 1);
+    n = add_key(keys, n, "aws:EpochTime", &epoch, 1);
     for (size_t i = 0; i < given_count; i++) n = add_key(keys, n, given[i].key, given[i].values, given[i].count);
-    struct policy_request request = {.principal_account = caller->account, .principal_arn = caller->principal_arn, .action = str_from(action),
-                                     .resource = resource, .keys = keys, .key_count = n};
+    struct policy_request request = {.principal_account = caller->account,
+                                     .principal_arn = caller->principal_arn,
+                                     .action = str_from(action),
+                                     .resource = resource,
+                                     .keys = keys,
+                                     .key_count = n};
     struct snapshot *s = world_snapshot(f->world);
     const struct bus_view *bus = arn.service.p && str_eqz(arn.service, "events") ? bus_of(s, &arn) : NULL;
     struct policy_reason why;
@@ -38,8 +52,8 @@ enum err flow_authorize(struct flow *f, const struct caller *caller, const char 
     if (!allowed) {
         char text[512];
         policy_reason_text(&why, text, sizeof text);
-        fault_set(fault, ERR_ACCESS_DENIED, "User: %.*s is not authorized to perform: %s on resource: %.*s %s", STR_ARG(caller->principal_arn),
-                  action, STR_ARG(resource), text);
+        fault_set(fault, ERR_ACCESS_DENIED, "User: %.*s is not authorized to perform: %s on resource: %.*s %s",
+                  STR_ARG(caller->principal_arn), action, STR_ARG(resource), text);
     }
     snapshot_release(s);
     return allowed ? ERR_OK : ERR_ACCESS_DENIED;

@@ -38,8 +38,9 @@ static struct str attributes_of(struct arena *a, const struct dead_letter *l) {
 
 static void dropped(struct flow *f, const struct dead_letter *l, const char *reason) {
     COUNT(&f->counters, dropped);
-    log_line(LOG_ERROR, "deadletter", "delivery dropped", LOG_Z("reason", reason), LOG_S("event", l->event_id), LOG_S("source", l->source_arn),
-             LOG_S("target", l->target_arn), LOG_Z("code", l->code), LOG_S("error", l->message), LOG_I("retries", l->attempts));
+    log_line(LOG_ERROR, "deadletter", "delivery dropped", LOG_Z("reason", reason), LOG_S("event", l->event_id),
+             LOG_S("source", l->source_arn), LOG_S("target", l->target_arn), LOG_Z("code", l->code), LOG_S("error", l->message),
+             LOG_I("retries", l->attempts));
 }
 
 void dead_letter_add(struct flow *f, struct txn *txn, const struct dead_letter *l) {
@@ -49,9 +50,15 @@ void dead_letter_add(struct flow *f, struct txn *txn, const struct dead_letter *
     }
     struct fault fault;
     fault_clear(&fault);
-    struct delivery d = {.arn = arena_str(txn->arena, l->queue_arn), .account = l->account, .source_arn = l->source_arn,
-                         .input = arena_str(txn->arena, l->event), .event_id = arena_str(txn->arena, l->event_id),
-                         .attributes = attributes_of(txn->arena, l), .group = STR("dead-letter"), .now_ms = clock_now_ms(), .attempt = 1};
+    struct delivery d = {.arn = arena_str(txn->arena, l->queue_arn),
+                         .account = l->account,
+                         .source_arn = l->source_arn,
+                         .input = arena_str(txn->arena, l->event),
+                         .event_id = arena_str(txn->arena, l->event_id),
+                         .attributes = attributes_of(txn->arena, l),
+                         .group = STR("dead-letter"),
+                         .now_ms = clock_now_ms(),
+                         .attempt = 1};
     d.event = d.input;
     char id[ID_TEXT_SIZE];
     id_text(id_random(), id); /* an event may die at several targets: each death is a message of its own */
@@ -90,11 +97,16 @@ static struct str pending_write(struct arena *a, const struct pending *p) {
     return text;
 }
 
-bool pending_add(struct flow *f, struct txn *txn, struct str lane, const struct pending *p, struct str event, struct str input, int64_t accepted_ms) {
+bool pending_add(struct flow *f, struct txn *txn, struct str lane, const struct pending *p, struct str event, struct str input,
+                 int64_t accepted_ms) {
     struct store_op *op = txn_add(txn, OP_DELIVERY_ADD);
     if (!op) return false;
-    op->u.delivery = (struct store_delivery){.lane = arena_str(txn->arena, lane), .accepted_ms = accepted_ms, .due_ms = accepted_ms,
-                                             .state = pending_write(txn->arena, p), .event = event, .input = input};
+    op->u.delivery = (struct store_delivery){.lane = arena_str(txn->arena, lane),
+                                             .accepted_ms = accepted_ms,
+                                             .due_ms = accepted_ms,
+                                             .state = pending_write(txn->arena, p),
+                                             .event = event,
+                                             .input = input};
     op->committed = lanes_committed;
     op->ctx = f;
     COUNT(&f->counters, pending);
@@ -116,10 +128,16 @@ enum err pending_read(struct str state, struct arena *a, struct pending *p, stru
     struct node *root;
     enum err err = doc_parse(a, state, &root, fault);
     if (err) return err;
-    *p = (struct pending){.arn = text_member(root, "arn"), .account = text_member(root, "account"), .source_arn = text_member(root, "source"),
-                          .event_id = text_member(root, "event"), .partition_key = text_member(root, "key"), .subject = text_member(root, "subject"),
-                          .dead_letter_arn = text_member(root, "dlq"), .max_attempts = (int32_t)number_member(root, "attempts"),
+    *p = (struct pending){.arn = text_member(root, "arn"),
+                          .account = text_member(root, "account"),
+                          .source_arn = text_member(root, "source"),
+                          .event_id = text_member(root, "event"),
+                          .partition_key = text_member(root, "key"),
+                          .subject = text_member(root, "subject"),
+                          .dead_letter_arn = text_member(root, "dlq"),
+                          .max_attempts = (int32_t)number_member(root, "attempts"),
                           .max_age_ms = number_member(root, "age")};
-    if (!p->arn.p || !p->account.p || !p->source_arn.p || !p->event_id.p) return fault_set(fault, ERR_CORRUPT, "a stored delivery has no target or no source");
+    if (!p->arn.p || !p->account.p || !p->source_arn.p || !p->event_id.p)
+        return fault_set(fault, ERR_CORRUPT, "a stored delivery has no target or no source");
     return ERR_OK;
 }

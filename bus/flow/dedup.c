@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* Ids stand in a ring in the order they came; a table finds them. Positions are counted from the start of time, so that ring and table agree
- * by subtraction: slot = position mod capacity. */
+/* Ids stand in a ring in the order they came; a table finds them. Positions are counted from the start of time, so that ring and table
+ * agree by subtraction: slot = position mod capacity. */
 enum state { GONE, CLAIMED, ACCEPTED };
 struct remembered {
     struct id id;
@@ -19,7 +19,7 @@ struct dedup {
     struct remembered *ring;
     size_t ring_cap; /* power of two */
     uint64_t head, tail;
-    uint64_t *table; /* position + 1; 0: free */
+    uint64_t *table;  /* position + 1; 0: free */
     size_t table_cap; /* power of two, at least twice ring_cap */
     size_t live;
 };
@@ -135,9 +135,12 @@ enum dedup_verdict dedup_claim(struct dedup *d, struct id id, int64_t now_ms, ui
     enum dedup_verdict verdict = DEDUP_NEW;
     pthread_mutex_lock(&d->lock);
     expire(d, now_ms);
-    if (table_find(d, &id, &slot)) verdict = at_position(d, d->table[slot] - 1)->state == ACCEPTED ? DEDUP_DUPLICATE : DEDUP_UNDER_WAY;
-    else if (!make_room(d, evicted)) verdict = DEDUP_FULL;
-    else append(d, id, now_ms, CLAIMED);
+    if (table_find(d, &id, &slot))
+        verdict = at_position(d, d->table[slot] - 1)->state == ACCEPTED ? DEDUP_DUPLICATE : DEDUP_UNDER_WAY;
+    else if (!make_room(d, evicted))
+        verdict = DEDUP_FULL;
+    else
+        append(d, id, now_ms, CLAIMED);
     pthread_mutex_unlock(&d->lock);
     return verdict;
 }

@@ -32,8 +32,10 @@ static enum err check(const struct entry *e, const struct settings *settings, st
 static bool add(struct node *object, struct node **last, const char *key, struct node *value) {
     if (!value) return false;
     value->key = str_from(key);
-    if (*last) (*last)->next = value;
-    else object->child = value;
+    if (*last)
+        (*last)->next = value;
+    else
+        object->child = value;
     *last = value;
     object->count++;
     return true;
@@ -52,8 +54,10 @@ static struct node *resources_node(struct arena *a, const struct entry *e) {
     for (size_t i = 0; i < e->resource_count; i++) {
         struct node *n = string_node(a, e->resources[i]);
         if (!n) return NULL;
-        if (last) last->next = n;
-        else array->child = n;
+        if (last)
+            last->next = n;
+        else
+            array->child = n;
         last = n;
         array->count++;
     }
@@ -61,7 +65,8 @@ static struct node *resources_node(struct arena *a, const struct entry *e) {
 }
 
 /* The bytes; key order as the service's. */
-static void write_event(struct buf *out, const struct event *ev, const char *time, struct str region, const struct entry *e, const struct node *detail) {
+static void write_event(struct buf *out, const struct event *ev, const char *time, struct str region, const struct entry *e,
+                        const struct node *detail) {
     struct json j;
     json_init(&j, out);
     json_object_begin(&j);
@@ -89,7 +94,8 @@ static const char *string_end(const char *at) {
     return at + 1;
 }
 
-/* raw of each member and resource: where its bytes stand in the event's text. Members are found one behind the other; detail is the last. */
+/* raw of each member and resource: where its bytes stand in the event's text. Members are found one behind the other; detail is the last.
+ */
 static void set_raw(struct event *ev) {
     const char *at = ev->json.p + 1, *end = ev->json.p + ev->json.n - 1;
     for (struct node *n = ev->root->child; n; n = n->next) {
@@ -110,7 +116,8 @@ static void set_raw(struct event *ev) {
     }
 }
 
-static enum err build_tree(struct event *ev, struct arena *a, struct str time, struct str region, const struct entry *e, struct node *detail) {
+static enum err build_tree(struct event *ev, struct arena *a, struct str time, struct str region, const struct entry *e,
+                           struct node *detail) {
     struct node *root = ARENA_NEW(a, struct node), *last = NULL;
     if (!root) return ERR_NOMEM;
     root->kind = NODE_OBJECT;
@@ -126,8 +133,8 @@ static enum err build_tree(struct event *ev, struct arena *a, struct str time, s
     return ERR_OK;
 }
 
-enum err event_build(const struct entry *e, struct str account, struct str region, int64_t now_ms, const struct settings *settings, struct arena *a,
-                     struct event *ev, struct fault *fault) {
+enum err event_build(const struct entry *e, struct str account, struct str region, int64_t now_ms, const struct settings *settings,
+                     struct arena *a, struct event *ev, struct fault *fault) {
     struct node *detail = NULL;
     enum err err = check(e, settings, a, &detail, fault);
     if (err) return err;
@@ -135,7 +142,10 @@ enum err event_build(const struct entry *e, struct str account, struct str regio
     id_text(e->id, id);
     clock_iso(e->time_ms >= 0 ? e->time_ms : now_ms, time);
     struct str time_text = arena_str(a, str_from(time));
-    *ev = (struct event){.id = arena_str(a, str_of(id, ID_TEXT_SIZE - 1)), .source = e->source, .detail_type = e->detail_type, .account = account,
+    *ev = (struct event){.id = arena_str(a, str_of(id, ID_TEXT_SIZE - 1)),
+                         .source = e->source,
+                         .detail_type = e->detail_type,
+                         .account = account,
                          .accepted_ms = now_ms};
     struct buf out;
     buf_init(&out, 0);
@@ -152,7 +162,13 @@ enum err event_build_scheduled(struct str account, struct str region, struct str
     struct str *resources = ARENA_NEW(a, struct str);
     if (!resources) return fault_set(fault, ERR_NOMEM, NULL);
     *resources = rule_arn;
-    struct entry e = {.id = id_random(), .has_id = true, .source = STR("aws.events"), .detail_type = STR("Scheduled Event"), .detail = STR("{}"),
-                      .resources = resources, .resource_count = 1, .time_ms = now_ms};
+    struct entry e = {.id = id_random(),
+                      .has_id = true,
+                      .source = STR("aws.events"),
+                      .detail_type = STR("Scheduled Event"),
+                      .detail = STR("{}"),
+                      .resources = resources,
+                      .resource_count = 1,
+                      .time_ms = now_ms};
     return event_build(&e, account, region, now_ms, settings, a, ev, fault);
 }

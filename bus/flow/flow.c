@@ -12,7 +12,9 @@
 
 static bool target_known(void *ctx, struct str arn) { return kind_of(ctx, arn); }
 
-static enum err next_number(void *ctx, int64_t *number, struct fault *fault) { return world_next_number(((struct flow *)ctx)->world, number, fault); }
+static enum err next_number(void *ctx, int64_t *number, struct fault *fault) {
+    return world_next_number(((struct flow *)ctx)->world, number, fault);
+}
 
 /* Resource policies of queues and topics. */
 static enum err resource_policy_new(struct str text, void **out, struct fault *fault) {
@@ -28,8 +30,12 @@ static bool policy_allows(const void *policy, const char *action, struct str res
     struct arn source;
     bool topic = arn_parse(source_arn, &source) && str_eqz(source.service, "sns");
     const struct policy_key keys[] = {{STR("aws:SourceArn"), &source_arn, 1}, {STR("aws:SourceAccount"), &account, 1}};
-    struct policy_request request = {.principal_account = account, .service = topic ? STR("sns.amazonaws.com") : STR("events.amazonaws.com"),
-                                     .action = str_from(action), .resource = resource, .keys = keys, .key_count = 2};
+    struct policy_request request = {.principal_account = account,
+                                     .service = topic ? STR("sns.amazonaws.com") : STR("events.amazonaws.com"),
+                                     .action = str_from(action),
+                                     .resource = resource,
+                                     .keys = keys,
+                                     .key_count = 2};
     return policy_eval(policy, &request) == POLICY_ALLOW;
 }
 
@@ -72,7 +78,8 @@ static enum err make_kinds(struct flow *f, struct fault *fault) {
 }
 
 static enum err open_parts(struct flow *f, const struct flow_options *o, struct fault *fault) {
-    struct world_options world = {.committer = o->committer, .settings = o->settings, .region = o->region, .target_known = target_known, .ctx = f};
+    struct world_options world = {
+        .committer = o->committer, .settings = o->settings, .region = o->region, .target_known = target_known, .ctx = f};
     enum err err = world_open(&world, &f->world, fault);
     if (err) return err;
     f->dedup = dedup_new((size_t)o->settings->dedup_ids, o->settings->dedup_window_ms);
@@ -91,14 +98,25 @@ enum err flow_open(const struct flow_options *o, struct flow **out, struct fault
     f->committer = o->committer;
     f->store = committer_store(o->committer);
     f->region = o->region;
-    f->host = (struct target_host){.committer = o->committer, .region = o->region, .data_dir = o->data_dir, .smtp_url = o->smtp_url,
-                                   .smtp_from = o->smtp_from, .forward = route_forward, .flow = f, .next_number = next_number,
-                                   .policy_new = resource_policy_new, .policy_free = resource_policy_free,
-                                   .policy_allows = policy_allows, .filter_new = filter_new, .filter_match = filter_match,
+    f->host = (struct target_host){.committer = o->committer,
+                                   .region = o->region,
+                                   .data_dir = o->data_dir,
+                                   .smtp_url = o->smtp_url,
+                                   .smtp_from = o->smtp_from,
+                                   .forward = route_forward,
+                                   .flow = f,
+                                   .next_number = next_number,
+                                   .policy_new = resource_policy_new,
+                                   .policy_free = resource_policy_free,
+                                   .policy_allows = policy_allows,
+                                   .filter_new = filter_new,
+                                   .filter_match = filter_match,
                                    .filter_free = filter_free};
     enum err err = open_parts(f, o, fault);
-    if (err) flow_close(f);
-    else *out = f;
+    if (err)
+        flow_close(f);
+    else
+        *out = f;
     return err;
 }
 
@@ -122,10 +140,14 @@ void flow_close(struct flow *f) {
     free(f);
 }
 
-struct world *flow_world(struct flow *f) { return f->world; }
+struct world *flow_world(struct flow *f) {
+    return f->world;
+}
 const struct counters *flow_counters(struct flow *f) { return &f->counters; }
 const struct settings *flow_settings(struct flow *f) { return f->settings; }
-struct str flow_region(struct flow *f) { return f->region; }
+struct str flow_region(struct flow *f) {
+    return f->region;
+}
 int64_t flow_pending(struct flow *f) { return lanes_pending(f->lanes); }
 size_t flow_remembered_ids(struct flow *f) { return dedup_count(f->dedup); }
 
@@ -134,4 +156,6 @@ const struct service *const *flow_services(struct flow *f, size_t *count) {
     return f->services;
 }
 
-enum err flow_store_stats(struct flow *f, struct store_stats *stats, struct fault *fault) { return f->store->ops->stats(f->store, stats, fault); }
+enum err flow_store_stats(struct flow *f, struct store_stats *stats, struct fault *fault) {
+    return f->store->ops->stats(f->store, stats, fault);
+}

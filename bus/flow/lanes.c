@@ -11,9 +11,9 @@
 
 enum {
     CONCURRENCY_DEFAULT = 16,
-    SETTLE_PAUSE_MS = 500,  /* before a settlement that the store refused is tried again */
-    LANE_IDLE_MS = 60000,   /* an empty lane is forgotten after that */
-    SETTLE_GROUP = 1000,    /* outcomes in one transaction */
+    SETTLE_PAUSE_MS = 500, /* before a settlement that the store refused is tried again */
+    LANE_IDLE_MS = 60000,  /* an empty lane is forgotten after that */
+    SETTLE_GROUP = 1000,   /* outcomes in one transaction */
 };
 #define MEMORY_BYTES_MAX ((size_t)64 << 20) /* of deliveries kept in memory, over all lanes */
 
@@ -42,15 +42,15 @@ struct items {
 /* Fields above the line belong to lanes->lock, the others to the lanes' thread. */
 struct lane {
     struct str name;
-    struct items offered;   /* committed, not yet taken in by the thread */
-    bool behind;            /* the store has deliveries of this lane that are not in memory */
-    uint64_t skipped;       /* how often that was said: tells the thread that its scan is out of date */
-    int64_t next_due_ms;    /* of those */
-    size_t held;            /* items in memory, in any state */
+    struct items offered; /* committed, not yet taken in by the thread */
+    bool behind;          /* the store has deliveries of this lane that are not in memory */
+    uint64_t skipped;     /* how often that was said: tells the thread that its scan is out of date */
+    int64_t next_due_ms;  /* of those */
+    size_t held;          /* items in memory, in any state */
     bool runnable;
     struct lane *next_runnable;
     /* ---- */
-    struct map by_id;       /* 8 bytes of id -> item: what is held */
+    struct map by_id; /* 8 bytes of id -> item: what is held */
     struct items ready;
     int in_flight, concurrency;
     const struct target *kind;
@@ -62,12 +62,13 @@ struct lanes {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake, idle;
-    struct map lanes;       /* name -> lane */
+    struct map lanes; /* name -> lane */
     struct lane *runnable;
     struct items completed; /* attempts that ended */
     struct items settled;   /* durable outcomes */
     size_t bytes;           /* in memory */
     size_t under_way;       /* attempts and settlements */
+    size_t settling;        /* transactions that the committer has */
     int64_t next_wake_ms, settle_not_before_ms;
     bool draining, stopping;
     _Atomic int64_t pending;
@@ -123,16 +124,26 @@ static struct item *item_new(struct lanes *l, struct lane *lane, const struct st
     item->accepted_ms = d->accepted_ms;
     item->due_ms = d->due_ms;
     item->attempts = d->attempts;
-    item->attempt = (struct attempt){.done = attempt_done, .ctx = item,
-                                     .delivery = {.arn = p->arn, .account = p->account, .source_arn = p->source_arn, .input = input, .event = event,
-                                                  .event_id = p->event_id, .partition_key = p->partition_key, .subject = p->subject,
-                                                  .dead_letter_arn = p->dead_letter_arn, .now_ms = d->accepted_ms, .attempt = d->attempts + 1}};
+    item->attempt = (struct attempt){.done = attempt_done,
+                                     .ctx = item,
+                                     .delivery = {.arn = p->arn,
+                                                  .account = p->account,
+                                                  .source_arn = p->source_arn,
+                                                  .input = input,
+                                                  .event = event,
+                                                  .event_id = p->event_id,
+                                                  .partition_key = p->partition_key,
+                                                  .subject = p->subject,
+                                                  .dead_letter_arn = p->dead_letter_arn,
+                                                  .now_ms = d->accepted_ms,
+                                                  .attempt = d->attempts + 1}};
     return item;
 }
 
 static struct str id_key(const int64_t *id) { return str_of((const char *)id, sizeof *id); }
 
-/* ---- lanes ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- lanes ----------------------------------------------------------------------------------------------------------------------------
+ */
 static struct lane *lane_get_locked(struct lanes *l, struct str name) {
     struct lane *lane = map_get(&l->lanes, name);
     if (lane) return lane;
@@ -185,7 +196,8 @@ void lanes_committed(void *ctx, struct store_op *op) {
     pthread_mutex_lock(&l->lock);
     struct lane *lane = lane_get_locked(l, d->lane);
     struct item *item = NULL;
-    bool room = lane && !lane->behind && lane->held < (size_t)l->flow->settings->lane_memory && l->bytes + item_bytes(d) <= MEMORY_BYTES_MAX;
+    bool room =
+        lane && !lane->behind && lane->held < (size_t)l->flow->settings->lane_memory && l->bytes + item_bytes(d) <= MEMORY_BYTES_MAX;
     if (room) item = item_new(l, lane, d);
     if (item) {
         lane->held++;
@@ -202,7 +214,8 @@ void lanes_committed(void *ctx, struct store_op *op) {
 
 int64_t lanes_pending(struct lanes *l) { return atomic_load_explicit(&l->pending, memory_order_relaxed); }
 
-/* ---- attempts --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- attempts ---------------------------------------------------------------------------------------------------------------------------
+ */
 static void attempt_done(struct attempt *attempt, enum outcome outcome, const char *message, int64_t retry_after_ms) {
     struct item *item = attempt->ctx;
     struct lanes *l = item->lanes;
@@ -217,8 +230,10 @@ static void attempt_done(struct attempt *attempt, enum outcome outcome, const ch
 
 /* Without the lock: the adapter may report at once. */
 static void attempt_start(struct lane *lane, struct item *item) {
-    if (lane->kind) lane->kind->kind->attempt(lane->kind->self, &item->attempt);
-    else attempt_done(&item->attempt, OUTCOME_NO_RESOURCE, "there is no adapter for this kind of target", -1);
+    if (lane->kind)
+        lane->kind->kind->attempt(lane->kind->self, &item->attempt);
+    else
+        attempt_done(&item->attempt, OUTCOME_NO_RESOURCE, "there is no adapter for this kind of target", -1);
 }
 
 static void lane_know_kind(struct lanes *l, struct lane *lane, struct str arn) {
@@ -244,12 +259,14 @@ static void start_attempts(struct lanes *l, struct lane *lane) {
     }
 }
 
-/* ---- from the store ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- from the store
+ * ------------------------------------------------------------------------------------------------------------------------ */
 static void hold(struct lanes *l, struct lane *lane, const struct store_delivery *d) {
     if (map_get(&lane->by_id, id_key(&d->id))) return;
     struct item *item = item_new(l, lane, d);
     if (!item || !map_put(&lane->by_id, id_key(&d->id), item, NULL)) {
-        log_line(LOG_ERROR, "lanes", "a stored delivery cannot be read, or there is no memory for it", LOG_S("lane", lane->name), LOG_I("id", d->id));
+        log_line(LOG_ERROR, "lanes", "a stored delivery cannot be read, or there is no memory for it", LOG_S("lane", lane->name),
+                 LOG_I("id", d->id));
         if (item) item_free(item);
         return;
     }
@@ -274,7 +291,8 @@ static void fill(struct lanes *l, struct lane *lane) {
     pthread_mutex_lock(&l->lock);
     int64_t now = clock_now_ms();
     size_t most = (size_t)l->flow->settings->lane_memory;
-    bool wanted = lane->behind && lane->next_due_ms <= now && lane->held <= most / 2 && (l->bytes < MEMORY_BYTES_MAX || !lane->held) && !l->draining;
+    bool wanted =
+        lane->behind && lane->next_due_ms <= now && lane->held <= most / 2 && (l->bytes < MEMORY_BYTES_MAX || !lane->held) && !l->draining;
     uint64_t skipped = lane->skipped;
     size_t limit = most + lane->held;
     pthread_mutex_unlock(&l->lock);
@@ -319,7 +337,8 @@ static void run_lane(struct lanes *l, struct lane *lane, struct items *offered) 
     start_attempts(l, lane);
 }
 
-/* ---- settling ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- settling
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 struct settlement {
     struct arena arena;
     struct txn txn;
@@ -345,17 +364,24 @@ static bool add_retry(struct settlement *s, struct item *item, int64_t due_ms) {
     if (!op) return false;
     item->later = true;
     item->due_ms = due_ms;
-    op->u.delivery = (struct store_delivery){.id = item->id, .lane = item->lane->name, .due_ms = due_ms, .attempts = item->attempts + 1,
-                                             .state = item->state};
+    op->u.delivery = (struct store_delivery){
+        .id = item->id, .lane = item->lane->name, .due_ms = due_ms, .attempts = item->attempts + 1, .state = item->state};
     COUNT(&s->lanes->flow->counters, retries);
     return true;
 }
 
 static bool add_dead_letter(struct settlement *s, const struct item *item, const char *exhausted) {
     const struct pending *p = &item->pending;
-    struct dead_letter letter = {.account = p->account, .source_arn = p->source_arn, .target_arn = p->arn, .queue_arn = p->dead_letter_arn,
-                                 .event = item->attempt.delivery.event, .event_id = p->event_id, .code = outcome_code(item->outcome),
-                                 .message = item->message, .attempts = item->attempts, .exhausted = exhausted};
+    struct dead_letter letter = {.account = p->account,
+                                 .source_arn = p->source_arn,
+                                 .target_arn = p->arn,
+                                 .queue_arn = p->dead_letter_arn,
+                                 .event = item->attempt.delivery.event,
+                                 .event_id = p->event_id,
+                                 .code = outcome_code(item->outcome),
+                                 .message = item->message,
+                                 .attempts = item->attempts,
+                                 .exhausted = exhausted};
     dead_letter_add(s->lanes->flow, &s->txn, &letter);
     return add_settled(s, item);
 }
@@ -364,8 +390,8 @@ static bool add_failed(struct settlement *s, struct item *item) {
     const struct settings *settings = s->lanes->flow->settings;
     const struct pending *p = &item->pending;
     COUNT(&s->lanes->flow->counters, attempts_failed);
-    log_line(LOG_WARN, "lanes", "attempt failed", LOG_S("target", p->arn), LOG_S("event", p->event_id), LOG_I("attempt", item->attempts + 1),
-             LOG_Z("code", outcome_code(item->outcome)), LOG_S("error", item->message));
+    log_line(LOG_WARN, "lanes", "attempt failed", LOG_S("target", p->arn), LOG_S("event", p->event_id),
+             LOG_I("attempt", item->attempts + 1), LOG_Z("code", outcome_code(item->outcome)), LOG_S("error", item->message));
     if (outcome_is_final(item->outcome)) return add_dead_letter(s, item, NULL);
     if (item->attempts >= p->max_attempts) return add_dead_letter(s, item, "MaximumRetryAttempts");
     int64_t now = clock_now_ms(), delay = backoff_ms(settings, item->attempts + 1);
@@ -395,7 +421,8 @@ static void settlement_done(struct txn *txn, enum err err, const struct fault *f
     items_move(err ? &l->completed : &l->settled, &s->items);
     if (err) l->settle_not_before_ms = clock_mono_ms() + SETTLE_PAUSE_MS;
     pthread_cond_signal(&l->wake);
-    pthread_mutex_unlock(&l->lock);
+    if (--l->settling == 0) pthread_cond_broadcast(&l->idle);
+    pthread_mutex_unlock(&l->lock); /* from here on lanes_stop may have freed l */
     arena_fini(&s->arena);
     free(s);
 }
@@ -424,6 +451,9 @@ static void settle(struct lanes *l, struct items *completed, bool draining) {
         }
         struct fault fault;
         fault_clear(&fault);
+        pthread_mutex_lock(&l->lock);
+        l->settling++;
+        pthread_mutex_unlock(&l->lock);
         enum err err = ok ? committer_submit(l->flow->committer, &s->txn, &fault) : ERR_NOMEM;
         if (err) settlement_done(&s->txn, err, &fault);
     }
@@ -451,7 +481,8 @@ static void forget(struct lanes *l, struct items *settled) {
     }
 }
 
-/* ---- the thread -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the thread
+ * -------------------------------------------------------------------------------------------------------------------------------- */
 /* Lanes whose time has come become runnable; empty ones that nobody used for a while go. */
 static void look_at_all_locked(struct lanes *l, int64_t now) {
     l->next_wake_ms = INT64_MAX;
@@ -461,8 +492,10 @@ static void look_at_all_locked(struct lanes *l, int64_t now) {
     int64_t mono = clock_mono_ms();
     while (map_next(&l->lanes, &at, &name, &value)) {
         struct lane *lane = value;
-        if (lane->behind && lane->next_due_ms <= now) run_locked(l, lane);
-        else if (lane->behind && lane->next_due_ms < l->next_wake_ms) l->next_wake_ms = lane->next_due_ms;
+        if (lane->behind && lane->next_due_ms <= now)
+            run_locked(l, lane);
+        else if (lane->behind && lane->next_due_ms < l->next_wake_ms)
+            l->next_wake_ms = lane->next_due_ms;
         else if (!lane->behind && !lane->held && !lane->runnable && mono - lane->idle_since_ms > LANE_IDLE_MS) {
             map_remove(&l->lanes, name);
             lane_free(lane);
@@ -528,7 +561,9 @@ static void *lanes_main(void *ctx) {
     return NULL;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ----------------------------------------------------------------------------------------------------------------------------------------
+ */
 static enum err load_lane(void *ctx, const struct store_lane_stats *stats) {
     struct lanes *l = ctx;
     struct lane *lane = lane_get_locked(l, stats->lane);
@@ -583,7 +618,8 @@ void lanes_drain(struct lanes *l, int64_t timeout_ms) {
     pthread_mutex_lock(&l->lock);
     l->draining = true;
     pthread_cond_signal(&l->wake);
-    while (l->under_way && !pthread_cond_timedwait(&l->idle, &l->lock, &t)) {}
+    while (l->under_way && !pthread_cond_timedwait(&l->idle, &l->lock, &t)) {
+    }
     pthread_mutex_unlock(&l->lock);
 }
 
@@ -595,5 +631,8 @@ void lanes_stop(struct lanes *l) {
     pthread_cond_signal(&l->wake);
     pthread_mutex_unlock(&l->lock);
     pthread_join(l->thread, NULL);
+    pthread_mutex_lock(&l->lock);
+    while (l->settling) pthread_cond_wait(&l->idle, &l->lock); /* the committer still has them, and will call back */
+    pthread_mutex_unlock(&l->lock);
     lanes_free(l);
 }

@@ -13,7 +13,8 @@
 enum { RETRIES_DEFAULT = 185 };
 #define AGE_DEFAULT_MS ((int64_t)86400 * 1000)
 
-/* ---- writing ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ----------------------------------------------------------------------------------------------------------------------------- */
 static void given(struct json *j, const char *key, struct str value) {
     if (value.p) json_key_str(j, key, value);
 }
@@ -66,7 +67,8 @@ void record_write_rule(struct buf *out, const struct rule_draft *d) {
     json_object_end(&j);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 static struct str text_of(const struct node *object, const char *name) {
     const struct node *n = doc_get(object, str_from(name));
     return n && n->kind == NODE_STRING ? n->text : STR_NULL;
@@ -118,24 +120,33 @@ enum err record_bus(struct str json, struct str region, struct bus_head **out, s
         h->created_ms = number_of(root, "created", 0);
         h->modified_ms = number_of(root, "modified", 0);
         h->arn = arena_printf(&h->arena, "arn:aws:events:%.*s:%.*s:event-bus/%.*s", STR_ARG(region), STR_ARG(h->account), STR_ARG(h->name));
-        if (!ok || !h->arn.p) err = no_memory(fault);
-        else if (!h->account.p || !h->name.p) err = damaged(fault, "account or name");
-        else if (h->policy_text.p) err = policy_parse(h->policy_text, POLICY_RESOURCE, &h->policy, fault);
+        if (!ok || !h->arn.p)
+            err = no_memory(fault);
+        else if (!h->account.p || !h->name.p)
+            err = damaged(fault, "account or name");
+        else if (h->policy_text.p)
+            err = policy_parse(h->policy_text, POLICY_RESOURCE, &h->policy, fault);
     }
     arena_fini(&a);
-    if (err) bus_head_release(h);
-    else *out = h;
+    if (err)
+        bus_head_release(h);
+    else
+        *out = h;
     return err;
 }
 
-/* ---- targets ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- targets
+ * ---------------------------------------------------------------------------------------------------------------------------------- */
 static enum err read_transform(struct target_view *t, const struct node *root, struct arena *a, struct fault *fault) {
     const struct node *transformer = doc_get(root, STR("InputTransformer")), *map = doc_get(transformer, STR("InputPathsMap"));
-    struct transform_spec spec = {.target_id = t->id, .input = text_of(root, "Input"), .input_path = text_of(root, "InputPath"),
+    struct transform_spec spec = {.target_id = t->id,
+                                  .input = text_of(root, "Input"),
+                                  .input_path = text_of(root, "InputPath"),
                                   .template = text_of(transformer, "InputTemplate")};
     struct transform_path *paths = arena_array(a, map ? map->count : 0, sizeof *paths);
     if (!paths) return no_memory(fault);
-    for (const struct node *n = map ? map->child : NULL; n; n = n->next) paths[spec.path_count++] = (struct transform_path){n->key, n->text};
+    for (const struct node *n = map ? map->child : NULL; n; n = n->next)
+        paths[spec.path_count++] = (struct transform_path){n->key, n->text};
     spec.paths = paths;
     return transform_new(&spec, &t->transform, fault);
 }
@@ -146,7 +157,8 @@ static enum err read_paths(struct target_view *t, const struct node *root, struc
     struct str group = text_of(doc_get(root, STR("SqsParameters")), "MessageGroupId");
     struct fault why;
     if (key.p && path_parse(key, &t->partition_key_path, &why))
-        return fault_set(fault, why.code, "Parameter PartitionKeyPath of target %.*s is not valid. Reason: %s.", STR_ARG(t->id), why.message);
+        return fault_set(fault, why.code, "Parameter PartitionKeyPath of target %.*s is not valid. Reason: %s.", STR_ARG(t->id),
+                         why.message);
     if (!str_starts(group, STR("$."))) {
         t->group = arena_str(&t->arena, group);
         return !group.p || t->group.p ? ERR_OK : no_memory(fault);
@@ -183,12 +195,15 @@ enum err record_target(struct str json, struct str rule_arn, struct target_view 
     enum err err = t->json.p ? doc_parse(&a, t->json, &root, fault) : no_memory(fault);
     if (!err) err = read_target(t, root, rule_arn, &a, fault);
     arena_fini(&a);
-    if (err) target_view_release(t);
-    else *out = t;
+    if (err)
+        target_view_release(t);
+    else
+        *out = t;
     return err;
 }
 
-/* ---- rules -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rules
+ * -------------------------------------------------------------------------------------------------------------------------------------- */
 static enum err read_targets(struct rule_view *r, const struct node *root, struct fault *fault) {
     const struct node *list = doc_get(root, STR("targets"));
     r->targets = arena_array(&r->arena, list ? list->count : 0, sizeof *r->targets);
@@ -205,13 +220,14 @@ static enum err read_rule(struct rule_view *r, const struct node *root, struct s
     struct arena *a = &r->arena;
     bool ok = keep(a, root, "account", &r->account) && keep(a, root, "bus", &r->bus) && keep(a, root, "name", &r->name) &&
               keep(a, root, "pattern", &r->pattern_text) && keep(a, root, "schedule", &r->schedule_text) &&
-              keep(a, root, "description", &r->description) && keep(a, root, "roleArn", &r->role_arn) && keep(a, root, "state", &r->state) &&
-              keep(a, root, "createdBy", &r->created_by) && read_tags(a, root, &r->tags, &r->tag_count);
+              keep(a, root, "description", &r->description) && keep(a, root, "roleArn", &r->role_arn) &&
+              keep(a, root, "state", &r->state) && keep(a, root, "createdBy", &r->created_by) &&
+              read_tags(a, root, &r->tags, &r->tag_count);
     if (!ok) return no_memory(fault);
     if (!r->account.p || !r->bus.p || !r->name.p || !r->state.p) return damaged(fault, "account, bus, name or state");
     bool custom = !str_eqz(r->bus, "default");
-    r->arn = arena_printf(a, "arn:aws:events:%.*s:%.*s:rule/%.*s%s%.*s", STR_ARG(region), STR_ARG(r->account), custom ? (int)r->bus.n : 0, r->bus.p,
-                          custom ? "/" : "", STR_ARG(r->name));
+    r->arn = arena_printf(a, "arn:aws:events:%.*s:%.*s:rule/%.*s%s%.*s", STR_ARG(region), STR_ARG(r->account), custom ? (int)r->bus.n : 0,
+                          r->bus.p, custom ? "/" : "", STR_ARG(r->name));
     if (!r->arn.p) return no_memory(fault);
     r->enabled = !str_eqz(r->state, "DISABLED");
     enum err err = r->pattern_text.p ? pattern_parse(r->pattern_text, &r->pattern, fault) : ERR_OK;
@@ -231,24 +247,45 @@ enum err record_rule(struct str json, struct str region, struct rule_view **out,
     enum err err = doc_parse(&a, json, &root, fault);
     if (!err) err = read_rule(r, root, region, fault);
     arena_fini(&a);
-    if (err) rule_view_release(r);
-    else *out = r;
+    if (err)
+        rule_view_release(r);
+    else
+        *out = r;
     return err;
 }
 
-/* ---- drafts --------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- drafts
+ * ---------------------------------------------------------------------------------------------------------------------------------------
+ */
 void record_bus_draft(const struct bus_head *h, struct bus_draft *d) {
-    *d = (struct bus_draft){.account = h->account, .name = h->name, .description = h->description, .policy = h->policy_text,
-                            .dead_letter_arn = h->dead_letter_arn, .kms_key = h->kms_key, .created_ms = h->created_ms,
-                            .modified_ms = h->modified_ms, .tags = h->tags, .tag_count = h->tag_count};
+    *d = (struct bus_draft){.account = h->account,
+                            .name = h->name,
+                            .description = h->description,
+                            .policy = h->policy_text,
+                            .dead_letter_arn = h->dead_letter_arn,
+                            .kms_key = h->kms_key,
+                            .created_ms = h->created_ms,
+                            .modified_ms = h->modified_ms,
+                            .tags = h->tags,
+                            .tag_count = h->tag_count};
 }
 
 bool record_rule_draft(const struct rule_view *r, struct arena *a, struct rule_draft *d) {
     struct str *texts = arena_array(a, r->target_count, sizeof *texts);
     if (!texts) return false;
     for (size_t i = 0; i < r->target_count; i++) texts[i] = r->targets[i]->json;
-    *d = (struct rule_draft){.account = r->account, .bus = r->bus, .name = r->name, .pattern = r->pattern_text, .schedule = r->schedule_text,
-                             .description = r->description, .role_arn = r->role_arn, .state = r->state, .created_by = r->created_by,
-                             .targets = texts, .target_count = r->target_count, .tags = r->tags, .tag_count = r->tag_count};
+    *d = (struct rule_draft){.account = r->account,
+                             .bus = r->bus,
+                             .name = r->name,
+                             .pattern = r->pattern_text,
+                             .schedule = r->schedule_text,
+                             .description = r->description,
+                             .role_arn = r->role_arn,
+                             .state = r->state,
+                             .created_by = r->created_by,
+                             .targets = texts,
+                             .target_count = r->target_count,
+                             .tags = r->tags,
+                             .tag_count = r->tag_count};
     return true;
 }

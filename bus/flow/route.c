@@ -14,9 +14,16 @@ const struct target *kind_of(const struct flow *f, struct str arn) {
     return NULL;
 }
 
-static void route_failed(struct routing *r, const struct rule_view *rule, const struct target_view *t, const char *code, const char *message) {
-    struct dead_letter letter = {.account = rule->account, .source_arn = rule->arn, .target_arn = t->arn, .queue_arn = t->dead_letter_arn,
-                                 .event = r->event->json, .event_id = r->event->id, .code = code, .message = str_from(message)};
+static void route_failed(struct routing *r, const struct rule_view *rule, const struct target_view *t, const char *code,
+                         const char *message) {
+    struct dead_letter letter = {.account = rule->account,
+                                 .source_arn = rule->arn,
+                                 .target_arn = t->arn,
+                                 .queue_arn = t->dead_letter_arn,
+                                 .event = r->event->json,
+                                 .event_id = r->event->id,
+                                 .code = code,
+                                 .message = str_from(message)};
     dead_letter_add(r->flow, r->txn, &letter);
 }
 
@@ -28,11 +35,20 @@ static struct str text_at(const struct path *path, const struct routing *r) {
     return n->kind == NODE_STRING || n->kind == NODE_NUMBER ? n->text : n->raw;
 }
 
+/* What goes into the transaction must outlive the snapshot, which is let go before the commit: a constant group is copied. */
 static struct delivery delivery_of(const struct routing *r, const struct rule_view *rule, const struct target_view *t, struct str input) {
-    struct str group = t->group_path ? text_at(t->group_path, r) : t->group;
-    return (struct delivery){.arn = t->arn, .account = rule->account, .source_arn = rule->arn, .input = input, .event = r->event->json,
-                             .event_id = r->event->id, .partition_key = text_at(t->partition_key_path, r), .group = group,
-                             .now_ms = r->event->accepted_ms, .attempt = 1, .dead_letter_arn = t->dead_letter_arn};
+    struct str group = t->group_path ? text_at(t->group_path, r) : arena_str(r->arena, t->group);
+    return (struct delivery){.arn = t->arn,
+                             .account = rule->account,
+                             .source_arn = rule->arn,
+                             .input = input,
+                             .event = r->event->json,
+                             .event_id = r->event->id,
+                             .partition_key = text_at(t->partition_key_path, r),
+                             .group = group,
+                             .now_ms = r->event->accepted_ms,
+                             .attempt = 1,
+                             .dead_letter_arn = t->dead_letter_arn};
 }
 
 static enum err route_to_kind(struct routing *r, const struct rule_view *rule, const struct target_view *t, const struct target *kind,
@@ -40,13 +56,22 @@ static enum err route_to_kind(struct routing *r, const struct rule_view *rule, c
     struct delivery d = delivery_of(r, rule, t, input);
     if (kind->kind->in_store) {
         enum outcome outcome = kind->kind->route(kind->self, &d, r->txn, r->fault);
-        if (outcome == OUTCOME_DELIVERED) COUNT(&r->flow->counters, routed);
-        else if (outcome == OUTCOME_INTERNAL_ERROR) return r->fault->code ? r->fault->code : ERR_NOMEM;
-        else route_failed(r, rule, t, outcome_code(outcome), r->fault->message);
+        if (outcome == OUTCOME_DELIVERED)
+            COUNT(&r->flow->counters, routed);
+        else if (outcome == OUTCOME_INTERNAL_ERROR)
+            return r->fault->code ? r->fault->code : ERR_NOMEM;
+        else
+            route_failed(r, rule, t, outcome_code(outcome), r->fault->message);
         return ERR_OK;
     }
-    struct pending p = {.arn = t->arn, .account = rule->account, .source_arn = rule->arn, .event_id = r->event->id, .partition_key = d.partition_key,
-                        .dead_letter_arn = t->dead_letter_arn, .max_attempts = t->max_attempts, .max_age_ms = t->max_age_ms};
+    struct pending p = {.arn = t->arn,
+                        .account = rule->account,
+                        .source_arn = rule->arn,
+                        .event_id = r->event->id,
+                        .partition_key = d.partition_key,
+                        .dead_letter_arn = t->dead_letter_arn,
+                        .max_attempts = t->max_attempts,
+                        .max_age_ms = t->max_age_ms};
     bool whole = input.p == r->event->json.p;
     if (pending_add(r->flow, r->txn, t->lane, &p, r->event->json, whole ? STR_NULL : input, r->event->accepted_ms)) return ERR_OK;
     return fault_set(r->fault, ERR_NOMEM, NULL);
@@ -56,14 +81,22 @@ static enum err route_to_kind(struct routing *r, const struct rule_view *rule, c
 /* May the rule's account send this event to the bus? */
 static bool crossing_allowed(const struct routing *r, const struct rule_view *rule, const struct bus_view *to) {
     static const struct str yes[] = {{"true", 4}};
-    const struct policy_key keys[] = {{STR("aws:SourceArn"), &rule->arn, 1},
+    char iso[CLOCK_ISO_SIZE];
+    clock_iso(r->event->accepted_ms, iso);
+    const struct str now = str_from(iso);
+    const struct policy_key keys[] = {{STR("aws:CurrentTime"), &now, 1},
+                                      {STR("aws:SourceArn"), &rule->arn, 1},
                                       {STR("aws:SourceAccount"), &rule->account, 1},
                                       {STR("aws:PrincipalAccount"), &rule->account, 1},
                                       {STR("events:source"), &r->event->source, 1},
                                       {STR("events:detail-type"), &r->event->detail_type, 1},
                                       {STR("events:eventBusInvocation"), yes, 1}};
-    struct policy_request request = {.principal_account = rule->account, .service = STR("events.amazonaws.com"), .action = STR("events:PutEvents"),
-                                     .resource = to->head->arn, .keys = keys, .key_count = sizeof keys / sizeof keys[0]};
+    struct policy_request request = {.principal_account = rule->account,
+                                     .service = STR("events.amazonaws.com"),
+                                     .action = STR("events:PutEvents"),
+                                     .resource = to->head->arn,
+                                     .keys = keys,
+                                     .key_count = sizeof keys / sizeof keys[0]};
     struct policy_reason why;
     return policy_authorize(NULL, to->head->policy, &request, to->head->account, &why);
 }
@@ -73,8 +106,10 @@ static void crossing_refused(struct routing *r, const struct rule_view *rule, co
     buf_init(&message, 0);
     hop_message(&message, verdict, &r->path, r->event->id);
     buf_addc(&message, 0);
-    if (verdict == HOP_LOOP) COUNT(&r->flow->counters, hop_looped);
-    else COUNT(&r->flow->counters, hop_limited);
+    if (verdict == HOP_LOOP)
+        COUNT(&r->flow->counters, hop_looped);
+    else
+        COUNT(&r->flow->counters, hop_limited);
     log_line(LOG_WARN, "route", "hop refused", LOG_Z("code", hop_code(verdict)), LOG_S("event", r->event->id), LOG_S("rule", rule->arn),
              LOG_S("target", t->arn));
     route_failed(r, rule, t, hop_code(verdict), message.failed ? "" : message.p);
@@ -93,9 +128,10 @@ static enum err route_to_bus(struct routing *r, const struct rule_view *rule, co
         return ERR_OK;
     }
     if (!crossing_allowed(r, rule, to)) {
-        log_line(LOG_WARN, "route", "the bus's policy does not allow the rule's account", LOG_S("event", r->event->id), LOG_S("rule", rule->arn),
-                 LOG_S("target", t->arn));
-        route_failed(r, rule, t, outcome_code(OUTCOME_NO_PERMISSIONS), "The policy of the event bus does not allow this account to put events.");
+        log_line(LOG_WARN, "route", "the bus's policy does not allow the rule's account", LOG_S("event", r->event->id),
+                 LOG_S("rule", rule->arn), LOG_S("target", t->arn));
+        route_failed(r, rule, t, outcome_code(OUTCOME_NO_PERMISSIONS),
+                     "The policy of the event bus does not allow this account to put events.");
         return ERR_OK;
     }
     struct hop_path before = r->path;
@@ -110,7 +146,10 @@ static enum err route_to_bus(struct routing *r, const struct rule_view *rule, co
 static enum err input_of(struct routing *r, const struct rule_view *rule, const struct target_view *t, struct str *input) {
     *input = r->event->json;
     if (!t->transform) return ERR_OK;
-    struct transform_event event = {.json = r->event->json, .root = r->event->root, .rule_arn = rule->arn, .rule_name = rule->name,
+    struct transform_event event = {.json = r->event->json,
+                                    .root = r->event->root,
+                                    .rule_arn = rule->arn,
+                                    .rule_name = rule->name,
                                     .ingestion_ms = r->event->accepted_ms};
     return transform_apply(t->transform, &event, r->arena, input, r->fault);
 }
@@ -173,8 +212,15 @@ enum outcome route_forward(void *ctx, const struct delivery *d, struct txn *txn,
         return outcome;
     }
     struct str lane = arena_printf(txn->arena, "%.*s %.*s", STR_ARG(d->source_arn), STR_ARG(d->arn));
-    struct pending p = {.arn = d->arn, .account = d->account, .source_arn = d->source_arn, .event_id = d->event_id, .partition_key = d->partition_key,
-                        .subject = d->subject, .dead_letter_arn = d->dead_letter_arn, .max_attempts = 185, .max_age_ms = 86400000};
+    struct pending p = {.arn = d->arn,
+                        .account = d->account,
+                        .source_arn = d->source_arn,
+                        .event_id = d->event_id,
+                        .partition_key = d->partition_key,
+                        .subject = d->subject,
+                        .dead_letter_arn = d->dead_letter_arn,
+                        .max_attempts = 185,
+                        .max_age_ms = 86400000};
     if (lane.p && pending_add(f, txn, lane, &p, d->event, d->input, d->now_ms)) return OUTCOME_DELIVERED;
     fault_set(fault, ERR_NOMEM, NULL);
     return OUTCOME_INTERNAL_ERROR;

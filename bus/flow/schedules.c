@@ -1,5 +1,5 @@
 /* Rules with a schedule: at its time each sends a Scheduled Event to its own targets. One thread; a firing that was missed while the daemon
- * was down is not made up for, as with the service. */
+ * was down is not made up for, as with the service. The same thread keeps the stored part of the deduplication window from growing. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -18,6 +18,9 @@ struct scheduler {
     struct map next;     /* rule ARN + schedule text -> struct firing */
     uint64_t generation; /* of the snapshot that was looked at last */
     int64_t soonest_ms;  /* of all firings in it */
+    int64_t forgot_ms;   /* when stored ids were last forgotten */
+    int64_t active_ms;   /* when events were last seen to have come */
+    uint64_t accepted;   /* the counter then */
 };
 
 struct firing {
@@ -25,7 +28,7 @@ struct firing {
     uint64_t seen; /* round in which the rule was last there */
 };
 
-enum { LOOK_MS = 250 };
+enum { LOOK_MS = 250, FORGET_EVERY_MS = 30000 };
 
 static void fired(struct txn *txn, enum err err, const struct fault *fault) {
     if (err) log_line(LOG_ERROR, "schedules", "a scheduled event could not be stored", LOG_Z("error", fault ? fault->message : ""));
@@ -42,7 +45,8 @@ static void fire(struct flow *f, struct snapshot *snapshot, const struct bus_vie
     struct event *event = ARENA_NEW(a, struct event);
     struct fault fault;
     fault_clear(&fault);
-    enum err err = txn && event ? event_build_scheduled(rule->account, f->region, rule->arn, now_ms, f->settings, a, event, &fault) : ERR_NOMEM;
+    enum err err =
+        txn && event ? event_build_scheduled(rule->account, f->region, rule->arn, now_ms, f->settings, a, event, &fault) : ERR_NOMEM;
     if (!err) {
         txn_init(txn, a);
         txn->done = fired;
@@ -113,6 +117,28 @@ static void look(struct scheduler *s, uint64_t round) {
     }
 }
 
+/* Event ids older than the window leave the store; nothing is asked of it when nothing came since. */
+static void forget_ids(struct scheduler *s) {
+    struct flow *f = s->flow;
+    int64_t now = clock_now_ms();
+    uint64_t accepted = atomic_load_explicit(&f->counters.accepted, memory_order_relaxed);
+    if (now - s->forgot_ms < FORGET_EVERY_MS && now >= s->forgot_ms) return;
+    if (accepted != s->accepted || !s->forgot_ms) s->active_ms = now;
+    s->accepted = accepted;
+    if (s->forgot_ms - s->active_ms > f->settings->dedup_window_ms) return; /* all of it is forgotten */
+    s->forgot_ms = now;
+    struct arena a;
+    struct txn txn;
+    struct fault fault;
+    arena_init(&a, 0);
+    txn_init(&txn, &a);
+    struct store_op *op = txn_add(&txn, OP_IDS_FORGET);
+    if (op) op->u.ids.at_ms = now - f->settings->dedup_window_ms;
+    enum err err = op ? committer_run(f->committer, &txn, &fault) : fault_set(&fault, ERR_NOMEM, NULL);
+    if (err) log_line(LOG_WARN, "schedules", "old event ids could not be forgotten", LOG_Z("error", fault.message));
+    arena_fini(&a);
+}
+
 static void *scheduler_main(void *ctx) {
     struct scheduler *s = ctx;
     uint64_t round = 0;
@@ -120,6 +146,7 @@ static void *scheduler_main(void *ctx) {
     while (!s->stopping) {
         pthread_mutex_unlock(&s->lock);
         look(s, ++round);
+        forget_ids(s);
         struct timespec t;
         clock_gettime(CLOCK_MONOTONIC, &t);
         t.tv_nsec += LOOK_MS * 1000000L;

@@ -42,7 +42,9 @@ enum err change_commit(struct world *w, struct change *c, struct fault *fault) {
 }
 
 /* ---- slots ---------------------------------------------------------------------------------------------------------------------- */
-struct str bus_key(struct arena *a, struct bus_ref bus) { return arena_printf(a, "%.*s/%.*s", STR_ARG(bus.account), STR_ARG(bus.name)); }
+struct str bus_key(struct arena *a, struct bus_ref bus) {
+    return arena_printf(a, "%.*s/%.*s", STR_ARG(bus.account), STR_ARG(bus.name));
+}
 
 struct str rule_key(struct arena *a, struct bus_ref bus, struct str rule) {
     return arena_printf(a, "%.*s/%.*s/%.*s", STR_ARG(bus.account), STR_ARG(bus.name), STR_ARG(rule));
@@ -114,8 +116,10 @@ size_t rule_index(const struct bus_slot *slot, struct str name) {
     size_t low = 0, high = slot->rule_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (str_cmp(slot->rules[middle]->name, name) < 0) low = middle + 1;
-        else high = middle;
+        if (str_cmp(slot->rules[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
@@ -218,7 +222,9 @@ void world_bulk_end(struct world *w) {
     pthread_mutex_unlock(&w->lock);
 }
 
-struct snapshot *world_snapshot(struct world *w) { return snapshot_acquire(w->cell); }
+struct snapshot *world_snapshot(struct world *w) {
+    return snapshot_acquire(w->cell);
+}
 
 enum err world_next_number(struct world *w, int64_t *number, struct fault *fault) {
     enum err err = ERR_OK;
@@ -371,7 +377,9 @@ enum err world_delete_account(struct world *w, struct str id, struct fault *faul
     return err;
 }
 
-static int by_account(const void *a, const void *b) { return str_cmp(((const struct account_info *)a)->id, ((const struct account_info *)b)->id); }
+static int by_account(const void *a, const void *b) {
+    return str_cmp(((const struct account_info *)a)->id, ((const struct account_info *)b)->id);
+}
 
 enum err world_list_accounts(struct world *w, struct arena *a, struct account_info **accounts, size_t *count, struct fault *fault) {
     pthread_mutex_lock(&w->lock);
@@ -381,7 +389,8 @@ enum err world_list_accounts(struct world *w, struct arena *a, struct account_in
     void *value;
     while (*accounts && map_next(&w->accounts, &at, NULL, &value)) {
         const struct account *account = value;
-        (*accounts)[(*count)++] = (struct account_info){arena_str(a, str_of(account->id, 12)), arena_str(a, account->name), account->created_ms};
+        (*accounts)[(*count)++] =
+            (struct account_info){arena_str(a, str_of(account->id, 12)), arena_str(a, account->name), account->created_ms};
     }
     pthread_mutex_unlock(&w->lock);
     if (!*accounts) return fault_set(fault, ERR_NOMEM, NULL);
@@ -389,7 +398,8 @@ enum err world_list_accounts(struct world *w, struct arena *a, struct account_in
     return ERR_OK;
 }
 
-/* ---- access keys ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- access keys ------------------------------------------------------------------------------------------------------------------------
+ */
 void caller_release(struct caller *c) {
     if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
     policy_free(c->identity);
@@ -415,8 +425,13 @@ static enum err caller_new(const struct key_spec *spec, struct caller **out, str
     struct buf arn;
     buf_init(&arn, 0);
     buf_addf(&arn, "arn:aws:iam::%.*s:user/%.*s", STR_ARG(spec->account), STR_ARG(spec->id));
-    *c = (struct caller){.refs = 1, .identity = identity, .is_operator = spec->is_operator, .account = own(spec->account),
-                         .key_id = own(spec->id), .secret = own(spec->secret), .principal_arn = own(buf_str(&arn))};
+    *c = (struct caller){.refs = 1,
+                         .identity = identity,
+                         .is_operator = spec->is_operator,
+                         .account = own(spec->account),
+                         .key_id = own(spec->id),
+                         .secret = own(spec->secret),
+                         .principal_arn = own(buf_str(&arn))};
     buf_fini(&arn);
     if (!c->account.p || !c->key_id.p || !c->secret.p || !c->principal_arn.p) {
         caller_release(c);
@@ -434,7 +449,8 @@ static enum err key_attach(struct world *w, const struct key_spec *spec, int64_t
     key->policy = own(spec->policy);
     key->created_ms = created_ms;
     enum err err = caller_new(spec, &key->caller, fault);
-    if (!err && ((spec->description.p && !key->description.p) || (spec->policy.p && !key->policy.p))) err = fault_set(fault, ERR_NOMEM, NULL);
+    if (!err && ((spec->description.p && !key->description.p) || (spec->policy.p && !key->policy.p)))
+        err = fault_set(fault, ERR_NOMEM, NULL);
     pthread_rwlock_wrlock(&w->keys_lock);
     if (!err && !map_put(&w->keys, spec->id, key, &old)) err = fault_set(fault, ERR_NOMEM, NULL);
     pthread_rwlock_unlock(&w->keys_lock);
@@ -564,9 +580,12 @@ enum err world_list_keys(struct world *w, struct str account, struct arena *a, s
     while (*keys && map_next(&w->keys, &at, NULL, &value)) {
         const struct key *key = value;
         if (account.p && !str_eq(key->caller->account, account)) continue;
-        (*keys)[(*count)++] = (struct key_info){arena_str(a, key->caller->key_id),  arena_str(a, key->caller->account),
-                                                arena_str(a, key->description),     arena_str(a, key->policy),
-                                                key->created_ms,                    key->caller->is_operator};
+        (*keys)[(*count)++] = (struct key_info){arena_str(a, key->caller->key_id),
+                                                arena_str(a, key->caller->account),
+                                                arena_str(a, key->description),
+                                                arena_str(a, key->policy),
+                                                key->created_ms,
+                                                key->caller->is_operator};
     }
     pthread_mutex_unlock(&w->lock);
     if (!*keys) return fault_set(fault, ERR_NOMEM, NULL);
@@ -585,8 +604,12 @@ enum err world_set_key_policy(struct world *w, struct str id, struct str policy,
     if (!err) {
         struct arena a;
         arena_init(&a, 0);
-        struct key_spec spec = {.id = arena_str(&a, id), .secret = arena_str(&a, key->caller->secret), .account = arena_str(&a, key->caller->account),
-                                .description = arena_str(&a, key->description), .policy = policy, .is_operator = key->caller->is_operator};
+        struct key_spec spec = {.id = arena_str(&a, id),
+                                .secret = arena_str(&a, key->caller->secret),
+                                .account = arena_str(&a, key->caller->account),
+                                .description = arena_str(&a, key->description),
+                                .policy = policy,
+                                .is_operator = key->caller->is_operator};
         int64_t created_ms = key->created_ms;
         err = spec.id.p && spec.secret.p && spec.account.p ? key_store(w, &spec, created_ms, fault) : fault_set(fault, ERR_NOMEM, NULL);
         if (!err) err = key_attach(w, &spec, created_ms, fault);
@@ -605,7 +628,8 @@ struct caller *world_caller(struct world *w, struct str key_id) {
     return caller;
 }
 
-/* ---- loading ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- loading
+ * ----------------------------------------------------------------------------------------------------------------------------- */
 struct loading {
     struct world *w;
     struct fault *fault;
@@ -648,11 +672,16 @@ static enum err load_key(void *ctx, struct str key, struct str value) {
     enum err err = doc_parse(&a, value, &root, l->fault);
     if (!err) {
         const struct node *op = doc_get(root, STR("operator"));
-        struct key_spec spec = {.id = key, .secret = text_of(root, "secret"), .account = text_of(root, "account"),
-                                .description = text_of(root, "description"), .policy = text_of(root, "policy"),
+        struct key_spec spec = {.id = key,
+                                .secret = text_of(root, "secret"),
+                                .account = text_of(root, "account"),
+                                .description = text_of(root, "description"),
+                                .policy = text_of(root, "policy"),
                                 .is_operator = op && op->kind == NODE_TRUE};
-        if (!spec.secret.p || !spec.account.p) err = fault_set(l->fault, ERR_CORRUPT, "it has no secret or no account");
-        else err = key_attach(l->w, &spec, number_of(root, "created"), l->fault);
+        if (!spec.secret.p || !spec.account.p)
+            err = fault_set(l->fault, ERR_CORRUPT, "it has no secret or no account");
+        else
+            err = key_attach(l->w, &spec, number_of(root, "created"), l->fault);
     }
     arena_fini(&a);
     return err ? damaged(l->fault, "access key", key) : ERR_OK;
@@ -689,7 +718,11 @@ static enum err load(struct world *w, struct fault *fault) {
     static const struct {
         struct str kind;
         enum err (*each)(void *, struct str, struct str);
-    } steps[] = {{{"number", 6}, load_number}, {{"account", 7}, load_account}, {{"key", 3}, load_key}, {{"bus", 3}, load_bus}, {{"rule", 4}, load_rule}};
+    } steps[] = {{{"number", 6}, load_number},
+                 {{"account", 7}, load_account},
+                 {{"key", 3}, load_key},
+                 {{"bus", 3}, load_bus},
+                 {{"rule", 4}, load_rule}};
     struct store *store = committer_store(w->o.committer);
     struct loading l = {w, fault};
     enum err err = ERR_OK;

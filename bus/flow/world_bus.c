@@ -12,7 +12,8 @@ static bool name_is_valid(struct str name) {
     if (!name.n || name.n > 256) return false;
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
-        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == '/';
+        bool ok =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == '/';
         if (!ok) return false;
     }
     return true;
@@ -32,7 +33,8 @@ enum err bus_ref_parse(struct str account, struct str text, struct bus_ref *ref,
     }
     if (name_is_valid(ref->name)) return ERR_OK;
     return fault_at(fault, ERR_VALIDATION, "eventBusName", 0, 0,
-                    "Parameter EventBusName is not valid. Reason: '%.*s' is neither a name (1 to 256 of [/.-_A-Za-z0-9]) nor an ARN.", STR_ARG(text));
+                    "Parameter EventBusName is not valid. Reason: '%.*s' is neither a name (1 to 256 of [/.-_A-Za-z0-9]) nor an ARN.",
+                    STR_ARG(text));
 }
 
 struct str world_bus_arn(const struct world *w, struct arena *a, struct bus_ref bus) {
@@ -41,8 +43,8 @@ struct str world_bus_arn(const struct world *w, struct arena *a, struct bus_ref 
 
 struct str world_rule_arn(const struct world *w, struct arena *a, struct bus_ref bus, struct str rule) {
     bool custom = !str_eqz(bus.name, "default");
-    return arena_printf(a, "arn:aws:events:%.*s:%.*s:rule/%.*s%s%.*s", STR_ARG(w->region), STR_ARG(bus.account), custom ? (int)bus.name.n : 0,
-                        bus.name.p, custom ? "/" : "", STR_ARG(rule));
+    return arena_printf(a, "arn:aws:events:%.*s:%.*s:rule/%.*s%s%.*s", STR_ARG(w->region), STR_ARG(bus.account),
+                        custom ? (int)bus.name.n : 0, bus.name.p, custom ? "/" : "", STR_ARG(rule));
 }
 
 /* ---- storing a changed head --------------------------------------------------------------------------------------------------------- */
@@ -60,23 +62,34 @@ static enum err store_bus_locked(struct world *w, const struct bus_draft *draft,
     }
     buf_fini(&record);
     if (!err && !bus_attach_locked(w, head)) err = fault_set(fault, ERR_NOMEM, NULL);
-    if (err) bus_head_release(head);
-    else world_changed_locked(w);
+    if (err)
+        bus_head_release(head);
+    else
+        world_changed_locked(w);
     return err;
 }
 
 enum err world_create_bus(struct world *w, struct bus_ref bus, struct str description, struct str dead_letter_arn, struct str kms_key,
                           struct fault *fault) {
-    if (!name_is_valid(bus.name)) return fault_at(fault, ERR_VALIDATION, "name", 0, 0, "'%.*s' is not a name of an event bus.", STR_ARG(bus.name));
+    if (!name_is_valid(bus.name))
+        return fault_at(fault, ERR_VALIDATION, "name", 0, 0, "'%.*s' is not a name of an event bus.", STR_ARG(bus.name));
     pthread_mutex_lock(&w->lock);
     struct account *account = map_get(&w->accounts, bus.account);
     enum err err = ERR_OK;
-    if (!account) err = fault_set(fault, ERR_NOT_FOUND, "Account %.*s does not exist.", STR_ARG(bus.account));
-    else if (bus_slot_locked(w, bus)) err = fault_set(fault, ERR_EXISTS, "Event bus %.*s already exists.", STR_ARG(bus.name));
-    else if ((int64_t)account->bus_count >= w->o.settings->buses_per_account) err = fault_set(fault, ERR_LIMIT, NULL);
+    if (!account)
+        err = fault_set(fault, ERR_NOT_FOUND, "Account %.*s does not exist.", STR_ARG(bus.account));
+    else if (bus_slot_locked(w, bus))
+        err = fault_set(fault, ERR_EXISTS, "Event bus %.*s already exists.", STR_ARG(bus.name));
+    else if ((int64_t)account->bus_count >= w->o.settings->buses_per_account)
+        err = fault_set(fault, ERR_LIMIT, NULL);
     int64_t now = clock_now_ms();
-    struct bus_draft draft = {.account = bus.account, .name = bus.name, .description = description, .dead_letter_arn = dead_letter_arn,
-                              .kms_key = kms_key, .created_ms = now, .modified_ms = now};
+    struct bus_draft draft = {.account = bus.account,
+                              .name = bus.name,
+                              .description = description,
+                              .dead_letter_arn = dead_letter_arn,
+                              .kms_key = kms_key,
+                              .created_ms = now,
+                              .modified_ms = now};
     if (!err) err = store_bus_locked(w, &draft, fault);
     pthread_mutex_unlock(&w->lock);
     return err;
@@ -121,9 +134,14 @@ enum err world_delete_bus(struct world *w, struct bus_ref bus, struct fault *fau
 }
 
 static bool copy_bus(struct arena *a, const struct bus_head *h, struct bus_info *info) {
-    *info = (struct bus_info){arena_str(a, h->name),        arena_str(a, h->arn),             arena_str(a, h->description),
-                              arena_str(a, h->policy_text), arena_str(a, h->dead_letter_arn), arena_str(a, h->kms_key),
-                              h->created_ms,                h->modified_ms};
+    *info = (struct bus_info){arena_str(a, h->name),
+                              arena_str(a, h->arn),
+                              arena_str(a, h->description),
+                              arena_str(a, h->policy_text),
+                              arena_str(a, h->dead_letter_arn),
+                              arena_str(a, h->kms_key),
+                              h->created_ms,
+                              h->modified_ms};
     return info->name.p && info->arn.p && (!h->policy_text.p || info->policy.p);
 }
 
@@ -162,7 +180,8 @@ enum err world_list_buses(struct world *w, struct str account, struct str prefix
     return err;
 }
 
-/* ---- policies ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- policies -------------------------------------------------------------------------------------------------------------------------
+ */
 static enum err put_policy_locked(struct world *w, struct bus_slot *slot, struct str policy, struct fault *fault) {
     struct bus_draft draft;
     record_bus_draft(slot->head, &draft);
@@ -184,16 +203,21 @@ enum err world_set_policy(struct world *w, struct bus_ref bus, struct str policy
     return err;
 }
 
-enum err world_add_permission(struct world *w, struct bus_ref bus, struct str sid, struct str principal, struct str action, struct str condition_type,
-                              struct str condition_key, struct str condition_value, struct fault *fault) {
+enum err world_add_permission(struct world *w, struct bus_ref bus, struct str sid, struct str principal, struct str action,
+                              struct str condition_type, struct str condition_key, struct str condition_value, struct fault *fault) {
     struct bus_slot *slot;
     struct buf document;
     buf_init(&document, 0);
     pthread_mutex_lock(&w->lock);
     enum err err = bus_need_locked(w, bus, &slot, fault);
     if (!err) {
-        struct policy_permission permission = {.sid = sid, .principal = principal, .action = action, .resource = slot->head->arn,
-                                               .condition_type = condition_type, .condition_key = condition_key, .condition_value = condition_value};
+        struct policy_permission permission = {.sid = sid,
+                                               .principal = principal,
+                                               .action = action,
+                                               .resource = slot->head->arn,
+                                               .condition_type = condition_type,
+                                               .condition_key = condition_key,
+                                               .condition_value = condition_value};
         err = policy_permission_add(slot->head->policy_text, &permission, (size_t)w->o.settings->policy_characters, &document, fault);
     }
     if (!err) err = put_policy_locked(w, slot, buf_str(&document), fault);
@@ -216,7 +240,8 @@ enum err world_remove_permission(struct world *w, struct bus_ref bus, struct str
     return err;
 }
 
-/* ---- tags ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- tags ------------------------------------------------------------------------------------------------------------------------------
+ */
 /* What an ARN names: a bus (rule absent) or a rule of a bus. */
 static enum err tagged(struct str text, struct bus_ref *bus, struct str *rule, struct fault *fault) {
     struct arn arn;
@@ -254,8 +279,8 @@ static bool listed(const struct retag *change, struct str key) {
 }
 
 enum { TAGS_MAX = 50 }; /* AWS's quota for a resource */
-static enum err retagged(const struct retag *change, const struct tag *old, size_t old_count, struct arena *a, const struct tag **tags, size_t *count,
-                         struct fault *fault) {
+static enum err retagged(const struct retag *change, const struct tag *old, size_t old_count, struct arena *a, const struct tag **tags,
+                         size_t *count, struct fault *fault) {
     struct tag *all = arena_array(a, old_count + change->add_count, sizeof *all);
     if (!all) return fault_set(fault, ERR_NOMEM, NULL);
     *count = 0;

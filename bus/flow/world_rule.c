@@ -22,8 +22,10 @@ enum err rule_store_locked(struct world *w, struct bus_slot *slot, const struct 
     }
     buf_fini(&record);
     if (!err && !rule_attach_locked(slot, rule)) err = fault_set(fault, ERR_NOMEM, NULL);
-    if (err) rule_view_release(rule);
-    else world_changed_locked(w);
+    if (err)
+        rule_view_release(rule);
+    else
+        world_changed_locked(w);
     return err;
 }
 
@@ -52,8 +54,10 @@ enum err world_put_rule(struct world *w, const struct rule_spec *spec, struct ar
     if (!err) {
         struct rule_draft draft = {.account = spec->bus.account, .bus = spec->bus.name, .name = spec->name};
         struct rule_view *old = rule_find(slot, spec->name);
-        if (old && !record_rule_draft(old, a, &draft)) err = fault_set(fault, ERR_NOMEM, NULL);
-        else if (!old && (int64_t)slot->rule_count >= w->o.settings->rules_per_bus) err = fault_set(fault, ERR_LIMIT, NULL);
+        if (old && !record_rule_draft(old, a, &draft))
+            err = fault_set(fault, ERR_NOMEM, NULL);
+        else if (!old && (int64_t)slot->rule_count >= w->o.settings->rules_per_bus)
+            err = fault_set(fault, ERR_LIMIT, NULL);
         draft.pattern = spec->pattern.n ? spec->pattern : STR_NULL;
         draft.schedule = spec->schedule.n ? spec->schedule : STR_NULL;
         draft.description = spec->description;
@@ -89,14 +93,20 @@ enum err world_delete_rule(struct world *w, struct bus_ref bus, struct str name,
 }
 
 static bool copy_rule(struct arena *a, const struct rule_view *r, struct rule_info *info) {
-    *info = (struct rule_info){.name = arena_str(a, r->name), .arn = arena_str(a, r->arn), .bus = arena_str(a, r->bus),
-                               .pattern = arena_str(a, r->pattern_text), .schedule = arena_str(a, r->schedule_text),
-                               .description = arena_str(a, r->description), .role_arn = arena_str(a, r->role_arn), .state = arena_str(a, r->state),
+    *info = (struct rule_info){.name = arena_str(a, r->name),
+                               .arn = arena_str(a, r->arn),
+                               .bus = arena_str(a, r->bus),
+                               .pattern = arena_str(a, r->pattern_text),
+                               .schedule = arena_str(a, r->schedule_text),
+                               .description = arena_str(a, r->description),
+                               .role_arn = arena_str(a, r->role_arn),
+                               .state = arena_str(a, r->state),
                                .created_by = arena_str(a, r->created_by)};
     return info->name.p && info->arn.p && info->bus.p && info->state.p && (!r->pattern_text.p || info->pattern.p);
 }
 
-enum err world_describe_rule(struct world *w, struct bus_ref bus, struct str name, struct arena *a, struct rule_info *info, struct fault *fault) {
+enum err world_describe_rule(struct world *w, struct bus_ref bus, struct str name, struct arena *a, struct rule_info *info,
+                             struct fault *fault) {
     struct bus_slot *slot;
     struct rule_view *rule;
     pthread_mutex_lock(&w->lock);
@@ -123,7 +133,8 @@ enum err world_list_rules(struct world *w, struct bus_ref bus, struct str prefix
         *rules = arena_array(a, limit < slot->rule_count ? limit : slot->rule_count, sizeof **rules);
         if (!*rules) err = fault_set(fault, ERR_NOMEM, NULL);
     }
-    for (size_t i = err ? 0 : first_after(slot, prefix, after); !err && i < slot->rule_count && str_starts(slot->rules[i]->name, prefix); i++) {
+    for (size_t i = err ? 0 : first_after(slot, prefix, after); !err && i < slot->rule_count && str_starts(slot->rules[i]->name, prefix);
+         i++) {
         if (*count == limit) {
             *more = true;
             break;
@@ -165,7 +176,8 @@ enum err world_rules_of_target(struct world *w, struct bus_ref bus, struct str t
     *more = false;
     pthread_mutex_lock(&w->lock);
     enum err err = bus_need_locked(w, bus, &slot, fault);
-    if (!err && !(*names = arena_array(a, limit < slot->rule_count ? limit : slot->rule_count, sizeof **names))) err = fault_set(fault, ERR_NOMEM, NULL);
+    if (!err && !(*names = arena_array(a, limit < slot->rule_count ? limit : slot->rule_count, sizeof **names)))
+        err = fault_set(fault, ERR_NOMEM, NULL);
     for (size_t i = err ? 0 : first_after(slot, STR_NULL, after); !err && i < slot->rule_count; i++) {
         if (!has_target(slot->rules[i], target_arn)) continue;
         if (*count == limit) {
@@ -180,29 +192,35 @@ enum err world_rules_of_target(struct world *w, struct bus_ref bus, struct str t
     return err;
 }
 
-/* ---- targets ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- targets ----------------------------------------------------------------------------------------------------------------------------
+ */
 /* What depends on the world, beside what record_target checks. */
 static enum err check_target(const struct world *w, struct bus_ref bus, const struct target_view *t, struct fault *fault) {
     struct arn arn;
     if (!arn_parse(t->arn, &arn))
-        return fault_set(fault, ERR_VALIDATION, "Parameter %.*s is not valid. Reason: Provided Arn is not in correct format.", STR_ARG(t->arn));
+        return fault_set(fault, ERR_VALIDATION, "Parameter %.*s is not valid. Reason: Provided Arn is not in correct format.",
+                         STR_ARG(t->arn));
     if (str_eqz(arn.service, "events") && arn_name(&arn, "event-bus").p) {
         struct str name = arn_name(&arn, "event-bus");
         if (!account_is_valid(arn.account))
-            return fault_set(fault, ERR_VALIDATION, "Parameter %.*s is not valid. Reason: an event bus belongs to an account of 12 digits.", STR_ARG(t->arn));
+            return fault_set(fault, ERR_VALIDATION, "Parameter %.*s is not valid. Reason: an event bus belongs to an account of 12 digits.",
+                             STR_ARG(t->arn));
         if (str_eq(arn.account, bus.account) && str_eq(name, bus.name))
-            return fault_set(fault, ERR_VALIDATION, "Parameter %.*s is not valid. Reason: a rule cannot send to its own event bus.", STR_ARG(t->arn));
+            return fault_set(fault, ERR_VALIDATION, "Parameter %.*s is not valid. Reason: a rule cannot send to its own event bus.",
+                             STR_ARG(t->arn));
         if (t->transform)
-            return fault_set(fault, ERR_VALIDATION,
-                             "Input, InputPath and InputTransformer are not available for target %.*s: an event bus takes events as they are.",
-                             STR_ARG(t->id));
+            return fault_set(
+                fault, ERR_VALIDATION,
+                "Input, InputPath and InputTransformer are not available for target %.*s: an event bus takes events as they are.",
+                STR_ARG(t->id));
         return ERR_OK;
     }
     if (w->o.target_known(w->o.ctx, t->arn)) return ERR_OK;
-    return fault_set(fault, ERR_VALIDATION,
-                     "Parameter %.*s is not valid. Reason: there is no adapter for service '%.*s' here; event buses, functions (lambda), streams "
-                     "(kinesis), queues (sqs), topics (sns) and log groups (logs) can be targets.",
-                     STR_ARG(t->arn), STR_ARG(arn.service));
+    return fault_set(
+        fault, ERR_VALIDATION,
+        "Parameter %.*s is not valid. Reason: there is no adapter for service '%.*s' here; event buses, functions (lambda), streams "
+        "(kinesis), queues (sqs), topics (sns) and log groups (logs) can be targets.",
+        STR_ARG(t->arn), STR_ARG(arn.service));
 }
 
 static bool add_failure(struct arena *a, struct target_failure *failures, size_t *count, struct str id, const struct fault *why) {
@@ -234,8 +252,8 @@ static size_t put_sorted(struct target_text *list, size_t n, struct target_text 
     return n;
 }
 
-static enum err store_targets_locked(struct world *w, struct bus_slot *slot, const struct rule_view *rule, const struct target_text *list, size_t n,
-                                     struct arena *a, struct fault *fault) {
+static enum err store_targets_locked(struct world *w, struct bus_slot *slot, const struct rule_view *rule, const struct target_text *list,
+                                     size_t n, struct arena *a, struct fault *fault) {
     struct rule_draft draft;
     struct str *texts = arena_array(a, n, sizeof *texts);
     if (!texts || !record_rule_draft(rule, a, &draft)) return fault_set(fault, ERR_NOMEM, NULL);
@@ -305,8 +323,8 @@ enum err world_remove_targets(struct world *w, struct bus_ref bus, struct str na
     return err;
 }
 
-enum err world_list_targets(struct world *w, struct bus_ref bus, struct str name, struct str after, size_t limit, struct arena *a, struct str **targets,
-                            size_t *count, bool *more, struct fault *fault) {
+enum err world_list_targets(struct world *w, struct bus_ref bus, struct str name, struct str after, size_t limit, struct arena *a,
+                            struct str **targets, size_t *count, bool *more, struct fault *fault) {
     struct bus_slot *slot;
     struct rule_view *rule;
     *count = 0;

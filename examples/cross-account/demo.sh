@@ -14,7 +14,7 @@ finish() {
 }
 trap finish EXIT
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+say() { if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi; }
 fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 
 # Runs a command until it succeeds: at most ten seconds.
@@ -62,7 +62,9 @@ in_queue personal inbox 21 || fail "the topic's queue has too few messages"
 echo "queue:    21 messages; one of them:"
 as personal --output json receive-message --queue-url inbox | jq -r '.Messages[0].Body' | jq -c '{Type, TopicArn, Message}'
 echo "mail:     $(wc -l <"$dir/mail.jsonl") messages; the first:"
-head -n 1 "$dir/mail.jsonl"
+mail=$(head -n 1 "$dir/mail.jsonl" | jq -r .data | tr -d '\r')
+grep -E '^(From|To|Subject):' <<<"$mail"
+sed '1,/^$/d' <<<"$mail" | base64 -d
 
 say "4. What personal sends on to a third account is refused: an event crosses one bus"
 until_true "dead letters" in_queue personal undeliverable 21

@@ -20,7 +20,8 @@ static bool may_send(const struct queue_service *s, const struct queue *q, const
 }
 
 static enum outcome send(struct queue_service *s, const struct queue *q, const struct delivery *d, struct txn *txn, struct fault *fault) {
-    struct queue_outgoing m = {.body = d->input, .group = d->group, .dedup = d->dedup, .attributes = d->attributes, .now_ms = d->now_ms, .delay_s = -1};
+    struct queue_outgoing m = {
+        .body = d->input, .group = d->group, .dedup = d->dedup, .attributes = d->attributes, .now_ms = d->now_ms, .delay_s = -1};
     struct store_op *op;
     m.id = id_random();
     if (q->fifo && !m.dedup.n && !q->content_dedup) m.dedup = d->event_id;
@@ -35,8 +36,9 @@ static enum outcome route(void *self, const struct delivery *d, struct txn *txn,
     if (arn_parse(d->arn, &arn) && str_eqz(arn.partition, "aws") && str_eq(arn.region, s->host->region)) r = resources_get(&s->queues, arn.account, arn.resource);
     if (!r) return refuse(fault, OUTCOME_NO_RESOURCE, "The queue does not exist.");
     struct queue *q = (struct queue *)(void *)r;
-    enum outcome outcome = may_send(s, q, d) ? send(s, q, d, txn, fault)
-                                             : refuse(fault, OUTCOME_NO_PERMISSIONS, "The queue belongs to another account and its policy does not allow it.");
+    enum outcome outcome =
+        may_send(s, q, d) ? send(s, q, d, txn, fault)
+                          : refuse(fault, OUTCOME_NO_PERMISSIONS, "The queue belongs to another account and its policy does not allow it.");
     resource_unref(r);
     return outcome;
 }

@@ -5,7 +5,8 @@
 #include "json.h"
 #include "queue.h"
 
-/* ---- sending --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- sending ---------------------------------------------------------------------------------------------------------------------------
+ */
 static struct str content_id(struct str body, struct arena *a) {
     uint8_t digest[32];
     char hex[65];
@@ -14,8 +15,8 @@ static struct str content_id(struct str body, struct arena *a) {
     return arena_str(a, str_from(hex));
 }
 
-enum err queue_add_send(struct queue_service *s, const struct queue *q, const struct queue_outgoing *m, struct txn *txn, struct store_op **out,
-                        struct fault *fault) {
+enum err queue_add_send(struct queue_service *s, const struct queue *q, const struct queue_outgoing *m, struct txn *txn,
+                        struct store_op **out, struct fault *fault) {
     if (m->body.n + m->attributes.n > (size_t)q->max_bytes)
         return fault_at(fault, ERR_INVALID_PARAMETER, "messageBody", 0, 0,
                         "One or more parameters are invalid. Reason: Message must be shorter than %" PRId64 " bytes.", q->max_bytes);
@@ -53,7 +54,8 @@ struct str queue_md5(struct str body, struct arena *a) {
     return arena_str(a, str_from(hex));
 }
 
-/* ---- attributes ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- attributes -------------------------------------------------------------------------------------------------------------------------
+ */
 static bool is_type(struct str type, struct str kind) { return str_starts(type, kind) && (type.n == kind.n || type.p[kind.n] == '.'); }
 
 enum err queue_attributes_check(const struct list *attributes, struct fault *fault) {
@@ -62,16 +64,20 @@ enum err queue_attributes_check(const struct list *attributes, struct fault *fau
         const struct queue_attribute_value *v = e->p;
         bool binary = is_type(v->type, STR("Binary"));
         if (!binary && !is_type(v->type, STR("String")) && !is_type(v->type, STR("Number")))
-            return fault_at(fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0,
-                            "The message attribute '%.*s' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, "
-                            "and String.", STR_ARG(e->key));
+            return fault_at(
+                fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0,
+                "The message attribute '%.*s' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, "
+                "and String.",
+                STR_ARG(e->key));
         if (!(binary ? v->binary : v->text).n)
-            return fault_at(fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0,
-                            "The message attribute '%.*s' must contain non-empty message attribute value for message attribute type '%.*s'.",
-                            STR_ARG(e->key), STR_ARG(v->type));
+            return fault_at(
+                fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0,
+                "The message attribute '%.*s' must contain non-empty message attribute value for message attribute type '%.*s'.",
+                STR_ARG(e->key), STR_ARG(v->type));
         if ((binary ? v->text : v->binary).p)
-            return fault_at(fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0, "The message attribute '%.*s' must contain one value, the one of type '%.*s'.",
-                            STR_ARG(e->key), STR_ARG(v->type));
+            return fault_at(fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0,
+                            "The message attribute '%.*s' must contain one value, the one of type '%.*s'.", STR_ARG(e->key),
+                            STR_ARG(v->type));
     }
     return ERR_OK;
 }
@@ -147,7 +153,8 @@ static bool wanted(struct str name, const struct list *names) {
 }
 
 static bool read_value(const json_t *v, struct arena *a, struct queue_attribute_value *out) {
-    const json_t *type = json_object_get(v, "DataType"), *text = json_object_get(v, "StringValue"), *binary = json_object_get(v, "BinaryValue");
+    const json_t *type = json_object_get(v, "DataType"), *text = json_object_get(v, "StringValue"),
+                 *binary = json_object_get(v, "BinaryValue");
     out->type = arena_str(a, type ? str_of(json_string_value(type), json_string_length(type)) : STR("String"));
     if (text) out->text = arena_str(a, str_of(json_string_value(text), json_string_length(text)));
     if (binary) {
@@ -181,7 +188,8 @@ enum err queue_attributes_read(struct str json, const struct list *names, struct
     return err;
 }
 
-/* ---- receipt handles ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- receipt handles
+ * ------------------------------------------------------------------------------------------------------------------------ */
 static void handle_sum(struct str text, uint8_t sum[4]) {
     uint8_t digest[16];
     hash_md5(text, digest);
@@ -215,7 +223,8 @@ bool queue_handle_read(const struct queue *q, struct str handle, int64_t *sequen
     }
     int64_t number = 0;
     for (int i = 0; ok && i < 3; i++) ok = str_cut(&rest, ' ', &part[i]);
-    ok = ok && str_to_i64(part[0], &number) && str_to_i64(part[1], sequence) && str_to_i64(part[2], receipt) && number == q->number && !rest.p;
+    ok = ok && !rest.p && str_to_i64(part[0], &number) && str_to_i64(part[1], sequence) && str_to_i64(part[2], receipt);
+    ok = ok && number == q->number;
     buf_fini(&plain);
     return ok;
 }

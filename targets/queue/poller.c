@@ -6,7 +6,13 @@
 #include "log.h"
 #include "queue.h"
 
-enum { WAITING_MAX = 1000, COUNTERS = 1024 /* of sends; queues that share one look once in vain */, LOOK_MS = 500 /* for messages that become visible by themselves */, EXPIRE_EVERY_MS = 10000, EXPIRE_BATCH = 5000 };
+enum {
+    WAITING_MAX = 1000,
+    COUNTERS = 1024, /* of sends; of queues that share one, a send to the other makes a waiter look once in vain */
+    LOOK_MS = 500,   /* for messages that become visible by themselves */
+    EXPIRE_EVERY_MS = 10000,
+    EXPIRE_BATCH = 5000
+};
 
 struct waiter {
     struct call *call;
@@ -59,8 +65,12 @@ enum err poller_wait(struct poller *p, struct call *call, struct queue *q, uint6
     if (!full && !stopping) {
         resource_ref(&q->r);
         atomic_fetch_add(&p->count, 1); /* before the generation is looked at: see poller_sent */
-        *w = (struct waiter){.call = call, .queue = q, .until_ms = until_ms, .look_ms = clock_mono_ms() + LOOK_MS,
-                             .ready = poller_generation(p, q->number) != generation, .next = p->waiting};
+        *w = (struct waiter){.call = call,
+                             .queue = q,
+                             .until_ms = until_ms,
+                             .look_ms = clock_mono_ms() + LOOK_MS,
+                             .ready = poller_generation(p, q->number) != generation,
+                             .next = p->waiting};
         p->waiting = w;
         pthread_cond_signal(&p->wake);
     }
@@ -116,7 +126,24 @@ static void serve_all(struct poller *p, struct waiter *due, bool stopping) {
     }
 }
 
-/* ---- retention ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- retention
+ * ----------------------------------------------------------------------------------------------------------------------------- */
+/* Is there anything to expire? A look costs no transaction, which thousands of idle queues would feel. */
+static bool has_old(struct poller *p, const struct queue *q) {
+    struct store *store = committer_store(p->service->host->committer);
+    struct store_queue_stats stats;
+    int64_t now = clock_now_ms();
+    enum err err = store->ops->queue_stats(store, q->number, now, &stats, NULL);
+    return err || (stats.oldest_sent_ms && stats.oldest_sent_ms < now - q->retention_s * 1000);
+}
+
+static bool is_stopping(struct poller *p) {
+    pthread_mutex_lock(&p->lock);
+    bool stop = p->stopping;
+    pthread_mutex_unlock(&p->lock);
+    return stop;
+}
+
 static bool expire_batch(struct poller *p, const struct queue *q) {
     struct arena a;
     struct txn txn;
@@ -144,13 +171,16 @@ static void expire_all(struct poller *p) {
     arena_init(&a, 0);
     if (!resources_list(&p->service->queues, STR_NULL, STR(""), STR_NULL, SIZE_MAX, &a, &queues, &count, &more, NULL))
         for (size_t i = 0; i < count; i++) {
-            for (int batch = 0; batch < 10 && expire_batch(p, (struct queue *)(void *)queues[i]); batch++) {} /* the rest in the next round */
+            const struct queue *q = (const struct queue *)(const void *)queues[i];
+            for (int batch = 0; batch < 10 && !is_stopping(p) && has_old(p, q) && expire_batch(p, q); batch++) {
+            } /* the rest in the next round */
             resource_unref(queues[i]);
         }
     arena_fini(&a);
 }
 
-/* ---- the thread ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the thread
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 static void wait_locked(struct poller *p, int64_t ms) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -169,7 +199,8 @@ static void *poller_main(void *ctx) {
         bool stopping = p->stopping, expire = now - p->expired_ms >= EXPIRE_EVERY_MS;
         if (stopping && !due) break;
         if (!due && !expire) {
-            wait_locked(p, next_ms - now < 1000 ? (next_ms > now ? next_ms - now : 1) : 1000); /* at least once a second: tests turn the clock */
+            wait_locked(p, next_ms - now < 1000 ? (next_ms > now ? next_ms - now : 1)
+                                                : 1000); /* at least once a second: tests turn the clock */
             continue;
         }
         if (expire) p->expired_ms = now;

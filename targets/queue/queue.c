@@ -12,7 +12,9 @@ struct str queue_arn(const struct target_host *host, struct arena *a, struct str
 
 bool queue_arn_parse(struct str text, struct str *account, struct str *name) {
     struct arn arn;
-    if (!arn_parse(text, &arn) || !str_eqz(arn.service, "sqs") || !account_is_valid(arn.account) || str_find(arn.resource, ':', 0) < arn.resource.n) return false;
+    if (!arn_parse(text, &arn) || !str_eqz(arn.service, "sqs") || !account_is_valid(arn.account) ||
+        str_find(arn.resource, ':', 0) < arn.resource.n)
+        return false;
     *account = arn.account;
     *name = arn.resource;
     return true;
@@ -58,7 +60,8 @@ struct queue *queue_copy(const struct queue *old) {
     return NULL;
 }
 
-/* ---- attributes ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- attributes ------------------------------------------------------------------------------------------------------------------------
+ */
 static const struct {
     const char *name;
     size_t offset;
@@ -69,13 +72,22 @@ static const struct {
                {"ReceiveMessageWaitTimeSeconds", offsetof(struct queue, wait_s), 0, QUEUE_WAIT_MAX_S},
                {"MaximumMessageSize", offsetof(struct queue, max_bytes), 1024, QUEUE_MESSAGE_MAX}};
 enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
-const char *const queue_settable[] = {"VisibilityTimeout", "MessageRetentionPeriod", "DelaySeconds", "ReceiveMessageWaitTimeSeconds", "MaximumMessageSize",
-                                      "FifoQueue", "ContentBasedDeduplication", "RedrivePolicy", "Policy", NULL};
+const char *const queue_settable[] = {"VisibilityTimeout",
+                                      "MessageRetentionPeriod",
+                                      "DelaySeconds",
+                                      "ReceiveMessageWaitTimeSeconds",
+                                      "MaximumMessageSize",
+                                      "FifoQueue",
+                                      "ContentBasedDeduplication",
+                                      "RedrivePolicy",
+                                      "Policy",
+                                      NULL};
 
 static int64_t *number_at(struct queue *q, size_t i) { return (int64_t *)(void *)((char *)q + numbers[i].offset); }
 
 static enum err invalid(struct fault *fault, struct str name, const char *why) {
-    return fault_at(fault, ERR_INVALID_PARAMETER, "attributes", 0, 0, "Invalid value for the parameter %.*s. Reason: %s", STR_ARG(name), why);
+    return fault_at(fault, ERR_INVALID_PARAMETER, "attributes", 0, 0, "Invalid value for the parameter %.*s. Reason: %s", STR_ARG(name),
+                    why);
 }
 
 static enum err set_flag(bool *flag, struct str name, struct str value, struct fault *fault) {
@@ -97,12 +109,18 @@ static enum err set_redrive(struct queue *q, struct str name, struct str value, 
     int64_t receives = json_is_integer(count) ? (int64_t)json_integer_value(count) : 0;
     if (json_is_string(count) && !str_to_i64(str_from(json_string_value(count)), &receives)) receives = 0;
     enum err err = ERR_OK;
-    if (!root) err = invalid(fault, name, "it is not JSON.");
-    else if (!text.p || !queue_arn_parse(text, &account, &to)) err = invalid(fault, name, "deadLetterTargetArn must be the ARN of a queue.");
-    else if (!str_eq(account, q->r.account)) err = invalid(fault, name, "the dead-letter queue must belong to the same account.");
-    else if (str_eq(to, q->r.name)) err = invalid(fault, name, "a queue cannot be its own dead-letter queue.");
-    else if (str_ends(to, STR(".fifo")) != q->fifo) err = invalid(fault, name, "the dead-letter queue of a FIFO queue must be a FIFO queue, and only of one.");
-    else if (receives < 1 || receives > 1000) err = invalid(fault, name, "maxReceiveCount must be from 1 to 1000.");
+    if (!root)
+        err = invalid(fault, name, "it is not JSON.");
+    else if (!text.p || !queue_arn_parse(text, &account, &to))
+        err = invalid(fault, name, "deadLetterTargetArn must be the ARN of a queue.");
+    else if (!str_eq(account, q->r.account))
+        err = invalid(fault, name, "the dead-letter queue must belong to the same account.");
+    else if (str_eq(to, q->r.name))
+        err = invalid(fault, name, "a queue cannot be its own dead-letter queue.");
+    else if (str_ends(to, STR(".fifo")) != q->fifo)
+        err = invalid(fault, name, "the dead-letter queue of a FIFO queue must be a FIFO queue, and only of one.");
+    else if (receives < 1 || receives > 1000)
+        err = invalid(fault, name, "maxReceiveCount must be from 1 to 1000.");
     if (!err) {
         q->redrive = arena_str(&q->r.arena, value);
         q->dead_letter_arn = arena_str(&q->r.arena, text);
@@ -130,15 +148,17 @@ enum err queue_set(struct queue *q, struct str name, struct str value, struct fa
         if (!str_eqz(name, numbers[i].name)) continue;
         int64_t v;
         if (!str_to_i64(value, &v) || v < numbers[i].least || v > numbers[i].most)
-            return fault_at(fault, ERR_INVALID_PARAMETER, "attributes", 0, 0, "Invalid value for the parameter %s. Reason: Must be an integer from %" PRId64
-                            " to %" PRId64 ".", numbers[i].name, numbers[i].least, numbers[i].most);
+            return fault_at(fault, ERR_INVALID_PARAMETER, "attributes", 0, 0,
+                            "Invalid value for the parameter %s. Reason: Must be an integer from %" PRId64 " to %" PRId64 ".",
+                            numbers[i].name, numbers[i].least, numbers[i].most);
         *number_at(q, i) = v;
         return ERR_OK;
     }
     if (str_eqz(name, "FifoQueue")) {
         bool fifo = false;
         enum err err = set_flag(&fifo, name, value, fault);
-        if (!err && fifo != str_ends(q->r.name, STR(".fifo"))) err = invalid(fault, name, "FIFO queues, and only they, have names that end in .fifo.");
+        if (!err && fifo != str_ends(q->r.name, STR(".fifo")))
+            err = invalid(fault, name, "FIFO queues, and only they, have names that end in .fifo.");
         return err;
     }
     if (str_eqz(name, "ContentBasedDeduplication")) {
@@ -153,7 +173,8 @@ enum err queue_set(struct queue *q, struct str name, struct str value, struct fa
 
 struct str queue_get(const struct queue *q, struct str name, struct arena *a) {
     for (size_t i = 0; i < NUMBERS; i++)
-        if (str_eqz(name, numbers[i].name)) return arena_printf(a, "%" PRId64, *(const int64_t *)(const void *)((const char *)q + numbers[i].offset));
+        if (str_eqz(name, numbers[i].name))
+            return arena_printf(a, "%" PRId64, *(const int64_t *)(const void *)((const char *)q + numbers[i].offset));
     if (str_eqz(name, "FifoQueue")) return q->fifo ? STR("true") : STR_NULL;
     if (str_eqz(name, "ContentBasedDeduplication")) return q->fifo ? (q->content_dedup ? STR("true") : STR("false")) : STR_NULL;
     if (str_eqz(name, "RedrivePolicy")) return arena_str(a, q->redrive);
@@ -161,7 +182,8 @@ struct str queue_get(const struct queue *q, struct str name, struct arena *a) {
     return STR_NULL;
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- records
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 enum err queue_store(struct queue_service *s, struct queue *q, struct fault *fault) {
     struct buf record;
     struct json j;
@@ -178,11 +200,14 @@ enum err queue_store(struct queue_service *s, struct queue *q, struct fault *fau
         if (value.p) json_key_str(&j, *name, value);
     }
     json_object_end(&j);
-    enum err err = record.failed ? fault_set(fault, ERR_NOMEM, NULL) : record_put(s->host->committer, STR("queue"), q->r.key, buf_str(&record), fault);
+    enum err err =
+        record.failed ? fault_set(fault, ERR_NOMEM, NULL) : record_put(s->host->committer, STR("queue"), q->r.key, buf_str(&record), fault);
     buf_fini(&record);
     arena_fini(&a);
-    if (err) resource_unref(&q->r);
-    else if (!resources_show(&s->queues, &q->r)) err = fault_set(fault, ERR_NOMEM, NULL);
+    if (err)
+        resource_unref(&q->r);
+    else if (!resources_show(&s->queues, &q->r))
+        err = fault_set(fault, ERR_NOMEM, NULL);
     return err;
 }
 
@@ -200,9 +225,13 @@ static enum err load(void *ctx, struct str key, const json_t *record, struct fau
         struct str value = record_str(record, *name, &q->r.arena);
         if (value.p) err = queue_set(q, str_from(*name), value, fault);
     }
-    if (err) resource_unref(&q->r);
-    else if (!resources_show(&s->queues, &q->r)) err = fault_set(fault, ERR_NOMEM, NULL);
+    if (err)
+        resource_unref(&q->r);
+    else if (!resources_show(&s->queues, &q->r))
+        err = fault_set(fault, ERR_NOMEM, NULL);
     return err;
 }
 
-enum err queue_load_all(struct queue_service *s, struct fault *fault) { return record_each(committer_store(s->host->committer), STR("queue"), load, s, fault); }
+enum err queue_load_all(struct queue_service *s, struct fault *fault) {
+    return record_each(committer_store(s->host->committer), STR("queue"), load, s, fault);
+}

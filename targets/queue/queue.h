@@ -78,7 +78,8 @@ enum err poller_start(struct queue_service *s, struct poller **p, struct fault *
 /* Answers what waits with no messages; ends the thread. NULL is fine. */
 void poller_stop(struct poller *p);
 void poller_free(struct poller *p);
-/* Grows with every send to the queue. To be asked before looking for messages, and given to poller_wait: a send in between is not missed. */
+/* Grows with every send to the queue. To be asked before looking for messages, and given to poller_wait: a send in between is not
+ * missed. */
 uint64_t poller_generation(struct poller *p, int64_t queue);
 /* Takes over the call (ERR_PENDING: its handler returns that) until there are messages or until_ms (monotonic). q is referenced.
  * ERR_OK once poller_stop began: the call is answered as it is, with no messages. ERR_THROTTLING when too many wait. */
@@ -87,7 +88,8 @@ enum err poller_wait(struct poller *p, struct call *call, struct queue *q, uint6
 void poller_sent(void *poller, struct store_op *op);
 
 /* ---- service.c ---- */
-/* One receive for a ReceiveMessage call: fills call->out. *found: there were messages. Looking in vain takes no memory of the call. Blocks for a commit. */
+/* One receive for a ReceiveMessage call: fills call->out. *found: there were messages. Looking in vain takes no memory of the call. Blocks
+ * for a commit. */
 enum err queue_receive_once(struct queue_service *s, struct call *call, struct queue *q, bool *found) MUST_USE;
 
 #endif

@@ -59,7 +59,8 @@ static struct str url_of(struct arena *a, const struct queue *q) {
     return arena_printf(a, QUEUE_URL_BASE "%.*s/%.*s", STR_ARG(q->r.account), STR_ARG(q->r.name));
 }
 
-/* ---- queues ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- queues -----------------------------------------------------------------------------------------------------------------------------
+ */
 static enum err set_all(struct queue *q, const struct list *attributes, struct fault *fault) {
     for (size_t i = 0; i < attributes->n; i++) {
         const struct map_entry *e = LIST_AT(*attributes, struct map_entry, i);
@@ -74,7 +75,8 @@ static enum err check_same(struct call *call, const struct queue *there, const s
     for (size_t i = 0; i < attributes->n; i++) {
         struct str name = LIST_AT(*attributes, struct map_entry, i)->key;
         if (!str_eq(queue_get(there, name, call->arena), queue_get(asked, name, call->arena)))
-            return fault_set(&call->fault, ERR_EXISTS, "A queue already exists with the same name and a different value for attribute %.*s", STR_ARG(name));
+            return fault_set(&call->fault, ERR_QUEUE_EXISTS,
+                             "A queue already exists with the same name and a different value for attribute %.*s", STR_ARG(name));
     }
     return ERR_OK;
 }
@@ -96,8 +98,10 @@ static enum err create_queue(void *self, struct call *call) {
         resource_unref(&q->r);
     } else {
         if (!err) err = s->host->next_number(s->host->flow, &q->number, &call->fault);
-        if (!err) err = queue_store(s, q, &call->fault);
-        else resource_unref(&q->r);
+        if (!err)
+            err = queue_store(s, q, &call->fault);
+        else
+            resource_unref(&q->r);
     }
     resources_unlock(&s->queues);
     return err;
@@ -114,8 +118,10 @@ static enum err set_queue_attributes(void *self, struct call *call) {
         resource_unref(&old->r);
         err = q ? set_all(q, &in->attributes, &call->fault) : no_memory(call);
         if (q) q->modified_ms = call->now_ms;
-        if (!err) err = queue_store(s, q, &call->fault);
-        else if (q) resource_unref(&q->r);
+        if (!err)
+            err = queue_store(s, q, &call->fault);
+        else if (q)
+            resource_unref(&q->r);
     }
     resources_unlock(&s->queues);
     return err;
@@ -142,6 +148,7 @@ static enum err delete_queue(void *self, struct call *call) {
     if (!err) {
         err = drop(s, call, q, true);
         if (!err) resources_hide(&s->queues, q->r.key);
+        if (!err) err = drop(s, call, q, false); /* what a sender that had found the queue put in meanwhile */
         resource_unref(&q->r);
     }
     resources_unlock(&s->queues);
@@ -168,13 +175,14 @@ static enum err get_queue_url(void *self, struct call *call) {
 }
 
 /* Names of queues of the account that `keep` lets through, as URLs. */
-static enum err list(struct queue_service *s, struct call *call, struct str prefix, struct str token, size_t limit, struct str redrives_to) {
+static enum err list(struct queue_service *s, struct call *call, struct str prefix, struct str token, size_t limit,
+                     struct str redrives_to) {
     struct queue_list_answer *out = call->out;
     struct resource **queues;
     size_t count, n = 0;
     bool more;
-    enum err err = resources_list(&s->queues, call->account, prefix.p ? prefix : STR(""), token, redrives_to.p ? SIZE_MAX : limit, call->arena, &queues,
-                                  &count, &more, &call->fault);
+    enum err err = resources_list(&s->queues, call->account, prefix.p ? prefix : STR(""), token, redrives_to.p ? SIZE_MAX : limit,
+                                  call->arena, &queues, &count, &more, &call->fault);
     if (err) return err;
     struct str *urls = arena_array(call->arena, count, sizeof *urls);
     for (size_t i = 0; i < count; i++) {
@@ -208,7 +216,8 @@ static enum err list_sources(void *self, struct call *call) {
     return arn.p ? list(s, call, STR_NULL, in->token, in->max.set ? (size_t)in->max.v : LIST_DEFAULT, arn) : no_memory(call);
 }
 
-/* ---- attributes ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- attributes
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 static bool asked(const struct list *names, const char *name) {
     for (size_t i = 0; i < names->n; i++) {
         struct str n = *LIST_AT(*names, struct str, i);
@@ -230,10 +239,20 @@ static void add(struct attributes *a, const char *name, struct str value) {
 static void add_number(struct attributes *a, const char *name, int64_t value) { add(a, name, arena_printf(a->arena, "%" PRId64, value)); }
 
 /* What can be asked for beside what can be set. The second part is SQS's, has no value here, and stock clients ask for it. */
-static const char *const read_only[] = {"All", "QueueArn", "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible",
-                                        "ApproximateNumberOfMessagesDelayed", "CreatedTimestamp", "LastModifiedTimestamp",
-                                        "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled", "DeduplicationScope",
-                                        "FifoThroughputLimit", "RedriveAllowPolicy", NULL};
+static const char *const read_only[] = {"All",
+                                        "QueueArn",
+                                        "ApproximateNumberOfMessages",
+                                        "ApproximateNumberOfMessagesNotVisible",
+                                        "ApproximateNumberOfMessagesDelayed",
+                                        "CreatedTimestamp",
+                                        "LastModifiedTimestamp",
+                                        "KmsMasterKeyId",
+                                        "KmsDataKeyReusePeriodSeconds",
+                                        "SqsManagedSseEnabled",
+                                        "DeduplicationScope",
+                                        "FifoThroughputLimit",
+                                        "RedriveAllowPolicy",
+                                        NULL};
 
 static bool is_among(struct str name, const char *const *names) {
     while (*names && !str_eqz(name, *names)) names++;
@@ -275,23 +294,32 @@ static enum err get_queue_attributes(void *self, struct call *call) {
     return err;
 }
 
-/* ---- sending ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- sending
+ * ------------------------------------------------------------------------------------------------------------------------------------ */
 static enum err outgoing(struct call *call, const struct queue *q, const struct queue_send_entry *e, struct queue_outgoing *m) {
     if (q->fifo && e->delay.set)
-        return fault_set(&call->fault, ERR_INVALID_PARAMETER, "Value %" PRId64 " for parameter DelaySeconds is invalid. Reason: The request include parameter "
-                         "that is not valid for this queue type.", e->delay.v);
+        return fault_set(&call->fault, ERR_INVALID_PARAMETER,
+                         "Value %" PRId64 " for parameter DelaySeconds is invalid. Reason: The request include parameter "
+                         "that is not valid for this queue type.",
+                         e->delay.v);
     enum err err = queue_attributes_check(&e->attributes, &call->fault);
     if (err) return err;
-    *m = (struct queue_outgoing){.body = e->body, .group = e->group, .dedup = e->dedup, .id = id_random(), .now_ms = call->now_ms,
+    *m = (struct queue_outgoing){.body = e->body,
+                                 .group = e->group,
+                                 .dedup = e->dedup,
+                                 .id = id_random(),
+                                 .now_ms = call->now_ms,
                                  .delay_s = e->delay.set ? e->delay.v : -1};
     m->attributes = queue_attributes_json(&e->attributes, call->arena, &call->fault);
     return call->fault.code;
 }
 
-static void fill_sent(struct call *call, const struct queue *q, const struct queue_send_entry *e, const struct store_op *op, struct queue_send_answer *out) {
+static void fill_sent(struct call *call, const struct queue *q, const struct queue_send_entry *e, const struct store_op *op,
+                      struct queue_send_answer *out) {
     char id[ID_TEXT_SIZE];
     id_text(op->u.send.id, id);
-    *out = (struct queue_send_answer){.md5 = queue_md5(e->body, call->arena), .md5_attributes = queue_attributes_md5(&e->attributes, call->arena),
+    *out = (struct queue_send_answer){.md5 = queue_md5(e->body, call->arena),
+                                      .md5_attributes = queue_attributes_md5(&e->attributes, call->arena),
                                       .id = arena_str(call->arena, str_from(id)),
                                       .sequence = q->fifo ? arena_printf(call->arena, "%020" PRId64, op->u.send.sequence) : STR_NULL};
 }
@@ -299,7 +327,8 @@ static void fill_sent(struct call *call, const struct queue *q, const struct que
 static enum err send_message(void *self, struct call *call) {
     struct queue_service *s = self;
     const struct queue_send *in = call->in;
-    const struct queue_send_entry entry = {.body = in->body, .group = in->group, .dedup = in->dedup, .delay = in->delay, .attributes = in->attributes};
+    const struct queue_send_entry entry = {
+        .body = in->body, .group = in->group, .dedup = in->dedup, .delay = in->delay, .attributes = in->attributes};
     struct queue *q;
     struct queue_outgoing m;
     struct txn txn;
@@ -317,7 +346,9 @@ static enum err send_message(void *self, struct call *call) {
 
 static void batch_error(struct call *call, struct queue_batch_error *out, struct str id) {
     const struct err_row *row = err_row(call->fault.code);
-    *out = (struct queue_batch_error){.entry_id = id, .code = str_from(row->aws_type), .message = arena_str(call->arena, str_from(call->fault.message)),
+    *out = (struct queue_batch_error){.entry_id = id,
+                                      .code = str_from(row->aws_type),
+                                      .message = arena_str(call->arena, str_from(call->fault.message)),
                                       .sender_fault = {true, row->http_status < 500}};
     fault_clear(&call->fault);
 }
@@ -350,8 +381,10 @@ static enum err send_message_batch(void *self, struct call *call) {
         struct queue_outgoing m;
         enum err bad = outgoing(call, q, e, &m);
         if (!bad) bad = queue_add_send(s, q, &m, &txn, &ops[i], &call->fault);
-        if (bad == ERR_NOMEM) err = bad;
-        else if (bad) batch_error(call, &failed[out->failed.n++], e->entry_id);
+        if (bad == ERR_NOMEM)
+            err = bad;
+        else if (bad)
+            batch_error(call, &failed[out->failed.n++], e->entry_id);
     }
     if (!err) err = committer_run(s->host->committer, &txn, &call->fault);
     for (size_t i = 0; !err && i < in->entries.n; i++) {
@@ -367,15 +400,18 @@ static enum err send_message_batch(void *self, struct call *call) {
     return err;
 }
 
-/* ---- receiving ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- receiving
+ * ------------------------------------------------------------------------------------------------------------------------------------ */
 static enum err fill_message(struct call *call, const struct queue *q, const struct store_message *m, struct queue_message *out) {
     const struct queue_receive *in = call->in;
     const struct list *names = in->system_names.n ? &in->system_names : &in->attribute_names;
     char id[ID_TEXT_SIZE];
     id_text(m->id, id);
     struct attributes a = {call->arena, names, arena_array(call->arena, 8, sizeof(struct map_entry)), 0};
-    *out = (struct queue_message){.id = arena_str(call->arena, str_from(id)), .handle = queue_handle_write(q, m->sequence, m->receipt, call->arena),
-                                  .md5 = queue_md5(m->body, call->arena), .body = arena_str(call->arena, m->body)};
+    *out = (struct queue_message){.id = arena_str(call->arena, str_from(id)),
+                                  .handle = queue_handle_write(q, m->sequence, m->receipt, call->arena),
+                                  .md5 = queue_md5(m->body, call->arena),
+                                  .body = arena_str(call->arena, m->body)};
     if (!a.items || !out->id.p || !out->handle.p || !out->md5.p || !out->body.p) return no_memory(call);
     add(&a, "SenderId", q->r.account);
     add_number(&a, "SentTimestamp", m->sent_ms);
@@ -453,8 +489,11 @@ static enum err receive_message(void *self, struct call *call) {
     return err;
 }
 
-/* ---- handles ---------------------------------------------------------------------------------------------------------------------------------------- */
-static enum err add_handle(struct call *call, const struct queue *q, struct str handle, struct opt_i64 visibility, struct txn *txn, struct store_op **op) {
+/* ---- handles
+ * ----------------------------------------------------------------------------------------------------------------------------------------
+ */
+static enum err add_handle(struct call *call, const struct queue *q, struct str handle, struct opt_i64 visibility, struct txn *txn,
+                           struct store_op **op) {
     int64_t sequence, receipt;
     if (!queue_handle_read(q, handle, &sequence, &receipt))
         return fault_at(&call->fault, ERR_RECEIPT_HANDLE, "receiptHandle", 0, 0, "The input receipt handle is invalid.");
@@ -468,7 +507,8 @@ static enum err add_handle(struct call *call, const struct queue *q, struct str 
 }
 
 static enum err not_in_flight(struct call *call) {
-    return fault_set(&call->fault, ERR_INVALID_PARAMETER, "The message referred to by the receipt handle is not in flight: it was deleted, or received again since.");
+    return fault_set(&call->fault, ERR_NOT_IN_FLIGHT,
+                     "The message referred to by the receipt handle is not in flight: it was deleted, or received again since.");
 }
 
 /* DeleteMessage and ChangeMessageVisibility. Deleting what is gone already is fine, as with SQS. */
@@ -504,8 +544,10 @@ static enum err many_handles(void *self, struct call *call) {
     for (size_t i = 0; !err && i < in->entries.n; i++) {
         const struct queue_handle_entry *e = LIST_AT(in->entries, struct queue_handle_entry, i);
         enum err bad = add_handle(call, q, e->handle, e->visibility, &txn, &ops[i]);
-        if (bad == ERR_NOMEM) err = bad;
-        else if (bad) batch_error(call, &failed[out->failed.n++], e->entry_id);
+        if (bad == ERR_NOMEM)
+            err = bad;
+        else if (bad)
+            batch_error(call, &failed[out->failed.n++], e->entry_id);
     }
     if (!err) err = committer_run(s->host->committer, &txn, &call->fault);
     for (size_t i = 0; !err && i < in->entries.n; i++) {

@@ -15,7 +15,8 @@ struct str stream_arn(const struct target_host *host, struct arena *a, struct st
     return arena_printf(a, "arn:aws:kinesis:%.*s:%.*s:stream/%.*s", STR_ARG(host->region), STR_ARG(account), STR_ARG(name));
 }
 
-/* ---- routing --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- routing ---------------------------------------------------------------------------------------------------------------------------
+ */
 static bool takes(struct str text) {
     struct arn arn;
     return arn_parse(text, &arn) && str_eqz(arn.service, "kinesis") && arn_name(&arn, "stream").p;
@@ -36,7 +37,8 @@ static size_t characters(struct str s) {
 static enum outcome append(const struct stream *s, const struct delivery *d, struct txn *txn, struct fault *fault) {
     struct str key = d->partition_key.n ? d->partition_key : d->event_id;
     if (d->input.n > STREAM_DATA_MAX) return refuse(fault, OUTCOME_INVALID_PARAMETER, "A record of a stream has at most 1 MiB.");
-    if (key.n > STREAM_KEY_MAX && characters(key) > STREAM_KEY_MAX) return refuse(fault, OUTCOME_INVALID_PARAMETER, "A partition key has at most 256 characters.");
+    if (key.n > STREAM_KEY_MAX && characters(key) > STREAM_KEY_MAX)
+        return refuse(fault, OUTCOME_INVALID_PARAMETER, "A partition key has at most 256 characters.");
     struct store_op *op = txn_add(txn, OP_STREAM_APPEND);
     if (!op) {
         fault_set(fault, ERR_NOMEM, NULL);
@@ -60,12 +62,13 @@ static enum outcome route(void *self, const struct delivery *d, struct txn *txn,
         r = resources_get(&service->streams, arn.account, arn_name(&arn, "stream"));
     if (!r) return refuse(fault, OUTCOME_NO_RESOURCE, "The stream does not exist.");
     enum outcome outcome = str_eq(r->account, d->account) ? append((struct stream *)(void *)r, d, txn, fault)
-                                                           : refuse(fault, OUTCOME_NO_PERMISSIONS, "The stream belongs to another account.");
+                                                          : refuse(fault, OUTCOME_NO_PERMISSIONS, "The stream belongs to another account.");
     resource_unref(r);
     return outcome;
 }
 
-/* ---- retention --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- retention
+ * --------------------------------------------------------------------------------------------------------------------------- */
 /* Trims one stream by one batch; true when there may be more to trim. */
 static bool trim(struct stream_service *service, const struct stream *s) {
     struct arena a;
@@ -133,7 +136,8 @@ static void *trimmer_main(void *ctx) {
     return NULL;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------------------------------------- */
 static void free_stream(struct resource *r) { free(r); }
 
 static enum err load(void *ctx, struct str key, const json_t *record, struct fault *fault) {

@@ -56,7 +56,8 @@ static enum err find_stream(struct stream_service *service, struct call *call, s
         resource_unref(&(*s)->r);
         *s = NULL;
     }
-    return *s ? ERR_OK : fault_set(&call->fault, ERR_NOT_FOUND, "Stream %.*s under account %.*s not found.", STR_ARG(name), STR_ARG(account));
+    return *s ? ERR_OK
+              : fault_set(&call->fault, ERR_NOT_FOUND, "Stream %.*s under account %.*s not found.", STR_ARG(name), STR_ARG(account));
 }
 
 static struct str shard_id(struct arena *a, uint32_t shard) { return arena_printf(a, "shardId-%012" PRIu32, shard); }
@@ -68,7 +69,8 @@ static bool parse_shard_id(const struct stream *s, struct str text, uint32_t *sh
     return true;
 }
 
-/* ---- making, changing, removing --------------------------------------------------------------------------------------------------------- */
+/* ---- making, changing, removing ---------------------------------------------------------------------------------------------------------
+ */
 static void free_stream(struct resource *r) { free(r); }
 
 /* Stores what the entry says, then shows it. The caller holds the change lock; takes over the reference. */
@@ -83,10 +85,13 @@ static enum err store_stream(struct stream_service *service, struct call *call, 
     json_key_i64(&j, "hours", s->hours);
     json_key_i64(&j, "created", s->created_ms);
     json_object_end(&j);
-    enum err err = record.failed ? no_memory(call) : record_put(service->host->committer, STR("stream"), s->r.key, buf_str(&record), &call->fault);
+    enum err err =
+        record.failed ? no_memory(call) : record_put(service->host->committer, STR("stream"), s->r.key, buf_str(&record), &call->fault);
     buf_fini(&record);
-    if (err) resource_unref(&s->r);
-    else if (!resources_show(&service->streams, &s->r)) err = no_memory(call);
+    if (err)
+        resource_unref(&s->r);
+    else if (!resources_show(&service->streams, &s->r))
+        err = no_memory(call);
     return err;
 }
 
@@ -103,12 +108,13 @@ static enum err create_stream(void *self, struct call *call) {
     struct stream_service *service = self;
     const struct stream_create *in = call->in;
     if (in->shards.set && in->shards.v > STREAM_SHARDS_MAX)
-        return fault_at(&call->fault, ERR_LIMIT, "shardCount", 0, 0, "A stream has at most %d shards here, %" PRId64 " were asked for.", STREAM_SHARDS_MAX,
-                        in->shards.v);
+        return fault_at(&call->fault, ERR_LIMIT, "shardCount", 0, 0, "A stream has at most %d shards here, %" PRId64 " were asked for.",
+                        STREAM_SHARDS_MAX, in->shards.v);
     resources_lock(&service->streams);
     struct resource *there = resources_get(&service->streams, call->account, in->name);
     enum err err = !there ? ERR_OK
-                          : fault_set(&call->fault, ERR_IN_USE, "Stream %.*s under account %.*s already exists.", STR_ARG(in->name), STR_ARG(call->account));
+                          : fault_set(&call->fault, ERR_IN_USE, "Stream %.*s under account %.*s already exists.", STR_ARG(in->name),
+                                      STR_ARG(call->account));
     resource_unref(there);
     struct stream *s = err ? NULL : stream_new(call->account, in->name);
     if (!err && !s) err = no_memory(call);
@@ -117,8 +123,10 @@ static enum err create_stream(void *self, struct call *call) {
         s->hours = in->hours.set ? in->hours.v : STREAM_HOURS_DEFAULT;
         s->created_ms = call->now_ms;
         err = service->host->next_number(service->host->flow, &s->number, &call->fault);
-        if (err) resource_unref(&s->r);
-        else err = store_stream(service, call, s);
+        if (err)
+            resource_unref(&s->r);
+        else
+            err = store_stream(service, call, s);
     }
     resources_unlock(&service->streams);
     return err;
@@ -133,8 +141,10 @@ static enum err set_hours(struct stream_service *service, struct call *call, str
             err = fault_at(&call->fault, ERR_VALIDATION, "shardCount", 0, 0, "Stream %.*s has %" PRIu32 " shards, which cannot be changed.",
                            STR_ARG(old->r.name), old->shards);
         else if ((direction > 0 && hours < old->hours) || (direction < 0 && hours > old->hours))
-            err = fault_set(&call->fault, ERR_VALIDATION, "Requested retention period (%" PRId64 " hours) for stream %.*s can not be %s than the existing one "
-                            "(%" PRId64 " hours).", hours, STR_ARG(old->r.name), direction > 0 ? "shorter" : "longer", old->hours);
+            err = fault_set(&call->fault, ERR_VALIDATION,
+                            "Requested retention period (%" PRId64 " hours) for stream %.*s can not be %s than the existing one "
+                            "(%" PRId64 " hours).",
+                            hours, STR_ARG(old->r.name), direction > 0 ? "shorter" : "longer", old->hours);
         else if (!(s = stream_new(old->r.account, old->r.name)))
             err = no_memory(call);
         if (!err) {
@@ -186,7 +196,8 @@ static enum err delete_stream(void *self, struct call *call) {
     return err;
 }
 
-/* ---- describing ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- describing
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 static bool fill_shard(const struct stream *s, uint32_t i, struct arena *a, struct stream_shard *out) {
     uint8_t first[16], last[16];
     out->hash = ARENA_NEW(a, struct stream_hash_range);
@@ -194,7 +205,8 @@ static bool fill_shard(const struct stream *s, uint32_t i, struct arena *a, stru
     if (!out->hash || !out->sequence) return false;
     stream_shard_start(s, i, first);
     stream_shard_start(s, i + 1, last);
-    for (int k = 15; k >= 0 && last[k]-- == 0; k--) {} /* one below the next one's first */
+    for (int k = 15; k >= 0 && last[k]-- == 0; k--) {
+    } /* one below the next one's first */
     out->id = shard_id(a, i);
     out->hash->first = stream_hash_text(first, a);
     out->hash->last = stream_hash_text(last, a);
@@ -235,8 +247,11 @@ static enum err describe_stream(void *self, struct call *call) {
     uint32_t from = 0;
     enum err err = describe(self, call, &s, &d);
     if (!err && in->start.p) {
-        if (parse_shard_id(s, in->start, &from)) from++;
-        else err = fault_at(&call->fault, ERR_VALIDATION, "exclusiveStartShardId", 0, 0, "The stream has no shard %.*s.", STR_ARG(in->start));
+        if (parse_shard_id(s, in->start, &from))
+            from++;
+        else
+            err =
+                fault_at(&call->fault, ERR_VALIDATION, "exclusiveStartShardId", 0, 0, "The stream has no shard %.*s.", STR_ARG(in->start));
     }
     if (!err) {
         d->more.set = true;
@@ -262,8 +277,8 @@ static enum err list_streams(void *self, struct call *call) {
     size_t count;
     bool more;
     struct str after = in->token.p ? in->token : in->after;
-    enum err err = resources_list(&service->streams, call->account, STR(""), after, in->limit.set ? (size_t)in->limit.v : LIST_DEFAULT, call->arena,
-                                  &streams, &count, &more, &call->fault);
+    enum err err = resources_list(&service->streams, call->account, STR(""), after, in->limit.set ? (size_t)in->limit.v : LIST_DEFAULT,
+                                  call->arena, &streams, &count, &more, &call->fault);
     if (err) return err;
     struct str *names = arena_array(call->arena, count, sizeof *names);
     for (size_t i = 0; i < count; i++) {
@@ -286,8 +301,10 @@ static enum err list_shards(void *self, struct call *call) {
     enum err err = find_stream(self, call, &s);
     if (err) return err;
     if (in->token.p) {
-        if (parse_shard_id(s, in->token, &from)) from++;
-        else err = fault_at(&call->fault, ERR_VALIDATION, "nextToken", 0, 0, "Parameter NextToken is not valid.");
+        if (parse_shard_id(s, in->token, &from))
+            from++;
+        else
+            err = fault_at(&call->fault, ERR_VALIDATION, "nextToken", 0, 0, "Parameter NextToken is not valid.");
     }
     if (!err) err = fill_shards(call, s, from, in->limit.set ? (size_t)in->limit.v : SHARDS_DEFAULT, &out->shards, &more);
     if (!err && more) out->token = LIST_AT(out->shards, struct stream_shard, out->shards.n - 1)->id;
@@ -295,10 +312,12 @@ static enum err list_shards(void *self, struct call *call) {
     return err;
 }
 
-/* ---- putting ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- putting
+ * ----------------------------------------------------------------------------------------------------------------------------------- */
 static enum err add_record(struct call *call, const struct stream *s, struct txn *txn, const struct stream_put_entry *e) {
     uint8_t hash[16];
-    if (!e->hash_key.p) hash_md5(e->key, hash);
+    if (!e->hash_key.p)
+        hash_md5(e->key, hash);
     else if (!stream_hash_parse(e->hash_key, hash))
         return fault_at(&call->fault, ERR_VALIDATION, "explicitHashKey", 0, 0, "ExplicitHashKey must be below 2^128.");
     struct store_op *op = txn_add(txn, OP_STREAM_APPEND);
@@ -353,7 +372,8 @@ static enum err put_records(void *self, struct call *call) {
     return err;
 }
 
-/* ---- iterators ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- iterators
+ * ------------------------------------------------------------------------------------------------------------------------------------ */
 /* What an iterator says; 16 bytes of HMAC behind it, base64 around it. The stream's key goes along, to find it again. */
 struct place {
     int64_t stream, position, made_ms;
@@ -369,7 +389,8 @@ static struct str write_place(const struct stream_service *service, struct arena
     uint8_t mac[32];
     buf_init(&plain, 0);
     buf_init(&text, 0);
-    buf_addf(&plain, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRIu32 " %.*s", p->stream, p->position, p->made_ms, p->shard, STR_ARG(s->r.key));
+    buf_addf(&plain, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRIu32 " %.*s", p->stream, p->position, p->made_ms, p->shard,
+             STR_ARG(s->r.key));
     place_mac(service, buf_str(&plain), mac);
     buf_add(&plain, str_of((const char *)mac, 16));
     hash_base64(&text, buf_str(&plain));
@@ -391,14 +412,16 @@ static bool read_place(const struct stream_service *service, struct arena *a, st
     struct str rest = ok ? arena_str(a, str_of(plain.p, plain.n - 16)) : STR_NULL, part[4];
     int64_t shard = 0;
     for (int i = 0; ok && i < 4; i++) ok = str_cut(&rest, ' ', &part[i]);
-    ok = ok && str_to_i64(part[0], &p->stream) && str_to_i64(part[1], &p->position) && str_to_i64(part[2], &p->made_ms) && str_to_i64(part[3], &shard);
+    ok = ok && str_to_i64(part[0], &p->stream) && str_to_i64(part[1], &p->position) && str_to_i64(part[2], &p->made_ms) &&
+         str_to_i64(part[3], &shard);
     p->shard = (uint32_t)shard;
     *key = rest;
     buf_fini(&plain);
     return ok;
 }
 
-static enum err find_position(struct stream_service *service, struct call *call, const struct stream *s, uint32_t shard, int64_t *position) {
+static enum err find_position(struct stream_service *service, struct call *call, const struct stream *s, uint32_t shard,
+                              int64_t *position) {
     const struct stream_iterator *in = call->in;
     struct store *store = committer_store(service->host->committer);
     int64_t first, next, at = INT64_MIN;
@@ -410,7 +433,8 @@ static enum err find_position(struct stream_service *service, struct call *call,
     *position = str_eqz(in->type, "LATEST") ? next : first;
     if (!by_number) return ERR_OK;
     if (!in->sequence.p || !str_to_i64(in->sequence, position) || *position < 0 || *position >= next)
-        return fault_at(&call->fault, ERR_VALIDATION, "startingSequenceNumber", 0, 0, "StartingSequenceNumber must be a number that this shard gave.");
+        return fault_at(&call->fault, ERR_VALIDATION, "startingSequenceNumber", 0, 0,
+                        "StartingSequenceNumber must be a number that this shard gave.");
     *position += str_eqz(in->type, "AFTER_SEQUENCE_NUMBER");
     return ERR_OK;
 }
@@ -424,8 +448,8 @@ static enum err get_shard_iterator(void *self, struct call *call) {
     if (err) return err;
     struct place p = {.stream = s->number, .made_ms = call->now_ms};
     if (!parse_shard_id(s, in->shard, &p.shard))
-        err = fault_set(&call->fault, ERR_NOT_FOUND, "Shard %.*s in stream %.*s under account %.*s does not exist", STR_ARG(in->shard), STR_ARG(s->r.name),
-                        STR_ARG(s->r.account));
+        err = fault_set(&call->fault, ERR_NOT_FOUND, "Shard %.*s in stream %.*s under account %.*s does not exist", STR_ARG(in->shard),
+                        STR_ARG(s->r.name), STR_ARG(s->r.account));
     if (!err) err = find_position(service, call, s, p.shard, &p.position);
     if (!err && !(out->iterator = write_place(service, call->arena, s, &p)).p) err = no_memory(call);
     resource_unref(&s->r);
@@ -437,8 +461,10 @@ static enum err fill_records(struct call *call, const struct store_record *recor
     struct stream_record *items = arena_array(call->arena, count, sizeof *items);
     if (!items) return no_memory(call);
     for (size_t i = 0; i < count; i++)
-        items[i] = (struct stream_record){.sequence = arena_printf(call->arena, "%" PRId64, records[i].sequence), .key = records[i].partition_key,
-                                          .data = records[i].data, .arrival_ms = {true, records[i].at_ms}};
+        items[i] = (struct stream_record){.sequence = arena_printf(call->arena, "%" PRId64, records[i].sequence),
+                                          .key = records[i].partition_key,
+                                          .data = records[i].data,
+                                          .arrival_ms = {true, records[i].at_ms}};
     out->records = (struct list){true, count, items};
     return ERR_OK;
 }
@@ -479,7 +505,8 @@ static enum err get_records(void *self, struct call *call) {
     struct store *store = committer_store(service->host->committer);
     struct store_record *records;
     size_t count = 0, limit = in->limit.set ? (size_t)in->limit.v : STREAM_GET_MAX;
-    enum err err = store->ops->stream_read(store, p.stream, p.shard, p.position, limit, GET_BYTES_MAX, call->arena, &records, &count, &call->fault);
+    enum err err =
+        store->ops->stream_read(store, p.stream, p.shard, p.position, limit, GET_BYTES_MAX, call->arena, &records, &count, &call->fault);
     if (!err) err = fill_records(call, records, count);
     if (!err && count) p.position = records[count - 1].sequence + 1;
     p.made_ms = call->now_ms;

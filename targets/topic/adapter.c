@@ -1,4 +1,5 @@
-/* The kind "topic": a message for every subscription that wants it, in the transaction that accepts the event; and the life of the service. */
+/* The kind "topic": a message for every subscription that wants it, in the transaction that accepts the event; and the life of the service.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,7 +8,8 @@
 #include "log.h"
 #include "topic.h"
 
-/* ---- what subscribers get --------------------------------------------------------------------------------------------------------------- */
+/* ---- what subscribers get ---------------------------------------------------------------------------------------------------------------
+ */
 static void write_timestamp(struct json *j, int64_t now_ms) {
     char iso[CLOCK_ISO_SIZE], text[32];
     clock_iso(now_ms, iso);
@@ -16,7 +18,8 @@ static void write_timestamp(struct json *j, int64_t now_ms) {
 }
 
 /* SNS's envelope. It carries no signature: whoever gets it got it from here. */
-static void write_envelope(struct json *j, const struct topic *t, const struct subscription *s, const struct notification *n, bool for_function) {
+static void write_envelope(struct json *j, const struct topic *t, const struct subscription *s, const struct notification *n,
+                           bool for_function) {
     json_object_begin(j);
     json_key_str(j, "Type", STR("Notification"));
     json_key_str(j, "MessageId", n->id);
@@ -59,8 +62,10 @@ static struct str body_for(const struct topic *t, const struct subscription *s, 
     struct json j;
     buf_init(&out, 0);
     json_init(&j, &out);
-    if (function) write_function_event(&j, t, s, n);
-    else write_envelope(&j, t, s, n, false);
+    if (function)
+        write_function_event(&j, t, s, n);
+    else
+        write_envelope(&j, t, s, n, false);
     struct str text = out.failed ? STR_NULL : arena_str(a, buf_str(&out));
     buf_fini(&out);
     return text;
@@ -71,10 +76,13 @@ static bool wants(const struct subscription *s, const struct notification *n) {
     return s->host->filter_match(s->filter, s->filter_body ? n->message : n->filter_attributes.p ? n->filter_attributes : STR("{}"));
 }
 
-/* ---- fan-out ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- fan-out
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 static struct str failure_attributes(struct arena *a, const struct subscription *s, enum outcome outcome, const char *message) {
-    const struct { const char *name; struct str value; } rows[] = {
-        {"ERROR_CODE", str_from(outcome_code(outcome))}, {"ERROR_MESSAGE", str_from(message)}, {"SUBSCRIPTION_ARN", s->arn}};
+    const struct {
+        const char *name;
+        struct str value;
+    } rows[] = {{"ERROR_CODE", str_from(outcome_code(outcome))}, {"ERROR_MESSAGE", str_from(message)}, {"SUBSCRIPTION_ARN", s->arn}};
     struct buf out;
     struct json j;
     buf_init(&out, 0);
@@ -94,8 +102,8 @@ static struct str failure_attributes(struct arena *a, const struct subscription 
 }
 
 /* A subscription that can never get it: its dead-letter queue does, or the log says so. The other subscriptions are not touched. */
-static enum outcome failed(const struct topic_service *service, const struct subscription *s, struct delivery *d, enum outcome outcome, struct txn *txn,
-                           struct fault *fault) {
+static enum outcome failed(const struct topic_service *service, const struct subscription *s, struct delivery *d, enum outcome outcome,
+                           struct txn *txn, struct fault *fault) {
     struct arena *a = txn->arena;
     log_line(LOG_WARN, "topic", "a subscription cannot be served", LOG_S("subscription", s->arn), LOG_Z("code", outcome_code(outcome)),
              LOG_Z("error", fault->message));
@@ -106,17 +114,27 @@ static enum outcome failed(const struct topic_service *service, const struct sub
     if (!d->attributes.p) return OUTCOME_INTERNAL_ERROR;
     outcome = service->host->forward(service->host->flow, d, txn, fault);
     if (outcome != OUTCOME_DELIVERED && outcome != OUTCOME_INTERNAL_ERROR) {
-        log_line(LOG_ERROR, "topic", "its dead-letter queue cannot be served either", LOG_S("subscription", s->arn), LOG_Z("error", fault->message));
+        log_line(LOG_ERROR, "topic", "its dead-letter queue cannot be served either", LOG_S("subscription", s->arn),
+                 LOG_Z("error", fault->message));
         return OUTCOME_DELIVERED;
     }
     return outcome;
 }
 
-static enum outcome send_to(const struct topic_service *service, const struct topic *t, const struct subscription *s, const struct notification *n,
-                            struct txn *txn, struct fault *fault) {
-    struct delivery d = {.arn = arena_str(txn->arena, s->target), .account = arena_str(txn->arena, t->r.account), .source_arn = arena_str(txn->arena, t->arn),
-                         .input = body_for(t, s, n, txn->arena), .event = n->event, .event_id = n->event_id, .group = n->group, .dedup = n->dedup,
-                         .subject = n->subject, .now_ms = n->now_ms, .attempt = 1, .dead_letter_arn = arena_str(txn->arena, s->dead_letter_arn)};
+static enum outcome send_to(const struct topic_service *service, const struct topic *t, const struct subscription *s,
+                            const struct notification *n, struct txn *txn, struct fault *fault) {
+    struct delivery d = {.arn = arena_str(txn->arena, s->target),
+                         .account = arena_str(txn->arena, t->r.account),
+                         .source_arn = arena_str(txn->arena, t->arn),
+                         .input = body_for(t, s, n, txn->arena),
+                         .event = n->event,
+                         .event_id = n->event_id,
+                         .group = n->group,
+                         .dedup = n->dedup,
+                         .subject = n->subject,
+                         .now_ms = n->now_ms,
+                         .attempt = 1,
+                         .dead_letter_arn = arena_str(txn->arena, s->dead_letter_arn)};
     if (s->raw) d.attributes = n->queue_attributes;
     if (!d.arn.p || !d.account.p || !d.source_arn.p || !d.input.p) {
         fault_set(fault, ERR_NOMEM, NULL);
@@ -126,7 +144,8 @@ static enum outcome send_to(const struct topic_service *service, const struct to
     return outcome == OUTCOME_DELIVERED || outcome == OUTCOME_INTERNAL_ERROR ? outcome : failed(service, s, &d, outcome, txn, fault);
 }
 
-enum outcome topic_fan_out(struct topic_service *service, const struct topic *t, const struct notification *n, struct txn *txn, struct fault *fault) {
+enum outcome topic_fan_out(struct topic_service *service, const struct topic *t, const struct notification *n, struct txn *txn,
+                           struct fault *fault) {
     for (size_t i = 0; i < t->count; i++) {
         const struct subscription *s = t->subscriptions[i];
         if (!wants(s, n)) continue;
@@ -136,7 +155,8 @@ enum outcome topic_fan_out(struct topic_service *service, const struct topic *t,
     return OUTCOME_DELIVERED;
 }
 
-/* ---- routing --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- routing
+ * --------------------------------------------------------------------------------------------------------------------------------- */
 static bool takes(struct str text) {
     struct str account, name;
     return topic_arn_parse(text, &account, &name, NULL);
@@ -158,20 +178,28 @@ static enum outcome route(void *self, const struct delivery *d, struct txn *txn,
     }
     bool mine = str_eq(account, d->account);
     enum outcome outcome;
-    if (!mine && !(t->compiled_policy && service->host->policy_allows(t->compiled_policy, "sns:Publish", t->arn, d->account, d->source_arn))) {
+    if (!mine &&
+        !(t->compiled_policy && service->host->policy_allows(t->compiled_policy, "sns:Publish", t->arn, d->account, d->source_arn))) {
         outcome = refuse(fault, OUTCOME_NO_PERMISSIONS, "The topic belongs to another account and its policy does not allow it.");
     } else {
         char id[ID_TEXT_SIZE];
         id_text(id_random(), id);
-        struct notification n = {.message = d->input, .subject = d->subject, .id = arena_str(txn->arena, str_from(id)), .group = d->group, .dedup = d->dedup,
-                                 .event = d->event, .event_id = d->event_id, .now_ms = d->now_ms};
+        struct notification n = {.message = d->input,
+                                 .subject = d->subject,
+                                 .id = arena_str(txn->arena, str_from(id)),
+                                 .group = d->group,
+                                 .dedup = d->dedup,
+                                 .event = d->event,
+                                 .event_id = d->event_id,
+                                 .now_ms = d->now_ms};
         outcome = n.id.p ? topic_fan_out(service, t, &n, txn, fault) : OUTCOME_INTERNAL_ERROR;
     }
     resource_unref(r);
     return outcome;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ------------------------------------------------------------------------------------------------------------------------------------- */
 static void stop(void *self) { (void)self; /* no threads */ }
 
 static void free_service(void *self) {

@@ -19,7 +19,8 @@ static struct str any_resource(void *self, struct call *call) {
     return topic_arn_text(((const struct topic_service *)self)->host, call->arena, call->account, STR("*"));
 }
 static struct str create_resource(void *self, struct call *call) {
-    return topic_arn_text(((const struct topic_service *)self)->host, call->arena, call->account, ((const struct topic_create *)call->in)->name);
+    return topic_arn_text(((const struct topic_service *)self)->host, call->arena, call->account,
+                          ((const struct topic_create *)call->in)->name);
 }
 static struct str publish_resource(void *self, struct call *call) {
     const struct topic_publish *in = call->in;
@@ -30,7 +31,8 @@ static struct str publish_resource(void *self, struct call *call) {
 static enum err find_topic(struct topic_service *s, struct call *call, struct str arn, struct topic **t) {
     struct str account, name;
     if (!topic_arn_parse(arn, &account, &name, NULL))
-        return fault_set(&call->fault, ERR_INVALID_PARAMETER, "Invalid parameter: TopicArn Reason: '%.*s' is not the ARN of a topic", STR_ARG(arn));
+        return fault_set(&call->fault, ERR_INVALID_PARAMETER, "Invalid parameter: TopicArn Reason: '%.*s' is not the ARN of a topic",
+                         STR_ARG(arn));
     *t = (struct topic *)(void *)resources_get(&s->topics, account, name);
     if (*t && !str_eq((*t)->arn, arn)) { /* another region or partition: policies know the topic by its one ARN */
         resource_unref(&(*t)->r);
@@ -56,7 +58,8 @@ static enum err find_subscription(struct topic_service *s, struct call *call, st
     return fault_set(&call->fault, ERR_NOT_FOUND, "Subscription does not exist");
 }
 
-/* ---- storing -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- storing
+ * -------------------------------------------------------------------------------------------------------------------------------- */
 static bool add_record(struct txn *txn, const char *kind, struct str key, struct buf *record) {
     struct store_op *op = txn_add(txn, record ? OP_CATALOG_PUT : OP_CATALOG_DELETE);
     if (!op) return false;
@@ -69,8 +72,10 @@ static bool add_record(struct txn *txn, const char *kind, struct str key, struct
 /* Commits, then shows the entry; takes over the reference. The caller holds the change lock. */
 static enum err commit_and_show(struct topic_service *s, struct call *call, struct txn *txn, bool whole, struct topic *t) {
     enum err err = whole ? committer_run(s->host->committer, txn, &call->fault) : no_memory(call);
-    if (err) resource_unref(&t->r);
-    else if (!resources_show(&s->topics, &t->r)) err = no_memory(call);
+    if (err)
+        resource_unref(&t->r);
+    else if (!resources_show(&s->topics, &t->r))
+        err = no_memory(call);
     return err;
 }
 
@@ -86,7 +91,8 @@ static enum err store_topic(struct topic_service *s, struct call *call, struct t
 }
 
 /* `changed` is in t already; NULL: `gone` was taken out. */
-static enum err store_subscription(struct topic_service *s, struct call *call, struct topic *t, const struct subscription *changed, struct str gone) {
+static enum err store_subscription(struct topic_service *s, struct call *call, struct topic *t, const struct subscription *changed,
+                                   struct str gone) {
     struct txn txn;
     struct buf record;
     txn_init(&txn, call->arena);
@@ -97,7 +103,8 @@ static enum err store_subscription(struct topic_service *s, struct call *call, s
     return commit_and_show(s, call, &txn, whole, t);
 }
 
-/* ---- topics ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- topics
+ * ------------------------------------------------------------------------------------------------------------------------------------ */
 static enum err create_topic(void *self, struct call *call) {
     struct topic_service *s = self;
     const struct topic_create *in = call->in;
@@ -112,8 +119,10 @@ static enum err create_topic(void *self, struct call *call) {
             const struct map_entry *e = LIST_AT(in->attributes, struct map_entry, i);
             err = topic_set(t, e->key, e->s, &call->fault);
         }
-        if (!err) err = store_topic(s, call, t);
-        else if (t) resource_unref(&t->r);
+        if (!err)
+            err = store_topic(s, call, t);
+        else if (t)
+            resource_unref(&t->r);
     }
     resource_unref(there);
     resources_unlock(&s->topics);
@@ -198,15 +207,18 @@ static enum err set_topic_attributes(void *self, struct call *call) {
     if (!err) {
         struct topic *t = topic_new(s->host, old->r.account, old->r.name, old, 0);
         err = t ? topic_set(t, in->name, in->value, &call->fault) : no_memory(call);
-        if (!err) err = store_topic(s, call, t);
-        else if (t) resource_unref(&t->r);
+        if (!err)
+            err = store_topic(s, call, t);
+        else if (t)
+            resource_unref(&t->r);
         resource_unref(&old->r);
     }
     resources_unlock(&s->topics);
     return err;
 }
 
-/* ---- subscriptions ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- subscriptions
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 static struct str new_subscription_arn(struct call *call, const struct topic *t) {
     char id[ID_TEXT_SIZE];
     id_text(id_random(), id);
@@ -242,7 +254,8 @@ static enum err subscribe_locked(struct topic_service *s, struct call *call, con
     struct topic_subscription_arn *out = call->out;
     struct subscription *sub = NULL;
     for (size_t i = 0; i < t->count && !sub; i++)
-        if (str_eq(t->subscriptions[i]->protocol, in->protocol) && str_eq(t->subscriptions[i]->endpoint, in->endpoint)) sub = subscription_copy(t->subscriptions[i]);
+        if (str_eq(t->subscriptions[i]->protocol, in->protocol) && str_eq(t->subscriptions[i]->endpoint, in->endpoint))
+            sub = subscription_copy(t->subscriptions[i]);
     if (!sub) sub = subscription_new(s->host, new_subscription_arn(call, t), in->protocol, in->endpoint);
     if (!sub) return no_memory(call);
     enum err err = subscription_check(sub, &call->fault);
@@ -304,8 +317,10 @@ static enum err set_subscription_attributes(void *self, struct call *call) {
     if (!err) {
         struct subscription *sub = subscription_copy(t->subscriptions[i]);
         err = sub ? subscription_set(sub, in->name, in->value, &call->fault) : no_memory(call);
-        if (!err) err = put_subscription(s, call, t, sub);
-        else subscription_unref(sub);
+        if (!err)
+            err = put_subscription(s, call, t, sub);
+        else
+            subscription_unref(sub);
         resource_unref(&t->r);
     }
     resources_unlock(&s->topics);
@@ -334,7 +349,8 @@ static enum err get_subscription_attributes(void *self, struct call *call) {
     return ERR_OK;
 }
 
-static bool fill_subscriptions(struct call *call, const struct topic *t, struct str after, struct topic_subscription *items, size_t *n, bool *more) {
+static bool fill_subscriptions(struct call *call, const struct topic *t, struct str after, struct topic_subscription *items, size_t *n,
+                               bool *more) {
     struct arena *a = call->arena;
     for (size_t i = 0; i < t->count; i++) {
         const struct subscription *s = t->subscriptions[i];
@@ -343,8 +359,8 @@ static bool fill_subscriptions(struct call *call, const struct topic *t, struct 
             *more = true;
             break;
         }
-        items[*n] = (struct topic_subscription){arena_str(a, s->arn), arena_str(a, t->r.account), arena_str(a, s->protocol), arena_str(a, s->endpoint),
-                                                arena_str(a, t->arn)};
+        items[*n] = (struct topic_subscription){arena_str(a, s->arn), arena_str(a, t->r.account), arena_str(a, s->protocol),
+                                                arena_str(a, s->endpoint), arena_str(a, t->arn)};
         if (!items[(*n)++].topic.p) return false;
     }
     return true;
@@ -366,8 +382,8 @@ static enum err list_by_topic(void *self, struct call *call) {
     return err;
 }
 
-/* Topics go in order of name, a topic's subscriptions in order of ARN. A token is the last subscription's ARN: its topic is gone through once more
- * from there, then the topics behind it. */
+/* Topics go in order of name, a topic's subscriptions in order of ARN. A token is the last subscription's ARN: its topic is gone through
+ * once more from there, then the topics behind it. */
 static enum err list_subscriptions(void *self, struct call *call) {
     struct topic_service *s = self;
     const struct topic_list_subscriptions *in = call->in;
@@ -380,7 +396,8 @@ static enum err list_subscriptions(void *self, struct call *call) {
     if (!items) return no_memory(call);
     if (in->token.p && !topic_arn_parse(in->token, &account, &from, &id))
         return fault_set(&call->fault, ERR_INVALID_PARAMETER, "Invalid parameter: NextToken");
-    enum err err = resources_list(&s->topics, call->account, STR(""), STR_NULL, SIZE_MAX, call->arena, &topics, &count, &ignored, &call->fault);
+    enum err err =
+        resources_list(&s->topics, call->account, STR(""), STR_NULL, SIZE_MAX, call->arena, &topics, &count, &ignored, &call->fault);
     for (size_t i = 0; !err && i < count; i++) {
         int order = from.p ? str_cmp(topics[i]->name, from) : 1;
         if (!more && whole && order >= 0)
@@ -393,7 +410,9 @@ static enum err list_subscriptions(void *self, struct call *call) {
     return err;
 }
 
-/* ---- publishing ---------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- publishing
+ * ----------------------------------------------------------------------------------------------------------------------------------------
+ */
 static bool is_type(struct str type, struct str kind) { return str_starts(type, kind) && (type.n == kind.n || type.p[kind.n] == '.'); }
 
 /* Values of these types stand in filters' JSON as they are. */
@@ -415,12 +434,16 @@ static enum err check_attributes(const struct list *attributes, struct fault *fa
         const char *flaw = NULL;
         if (!binary && !is_type(v->type, STR("String")) && !is_type(v->type, STR("Number")))
             flaw = "has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.";
-        else if (!(binary ? v->binary : v->text).n) flaw = "must contain a non-empty value of its message attribute type.";
-        else if ((binary ? v->text : v->binary).p) flaw = "must contain one value, that of its message attribute type.";
+        else if (!(binary ? v->binary : v->text).n)
+            flaw = "must contain a non-empty value of its message attribute type.";
+        else if ((binary ? v->text : v->binary).p)
+            flaw = "must contain one value, that of its message attribute type.";
         else if (is_json_type(v->type) && !is_json_of(v->type, v->text))
-            flaw = str_eqz(v->type, "Number") ? "is of type Number: its value must be a number." : "is of type String.Array: its value must be a JSON array.";
+            flaw = str_eqz(v->type, "Number") ? "is of type Number: its value must be a number."
+                                              : "is of type String.Array: its value must be a JSON array.";
         if (flaw)
-            return fault_at(fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0, "Invalid parameter: The message attribute '%.*s' %s", STR_ARG(e->key), flaw);
+            return fault_at(fault, ERR_INVALID_PARAMETER, "messageAttributes", 0, 0, "Invalid parameter: The message attribute '%.*s' %s",
+                            STR_ARG(e->key), flaw);
     }
     return ERR_OK;
 }
@@ -433,8 +456,10 @@ static void write_attribute(struct json *j, const struct map_entry *e, int form)
     struct str value = v->binary.p ? buf_str(&binary) : v->text;
     json_key(j, e->key);
     if (form == 0) { /* for filters: numbers and arrays as JSON, the rest as strings */
-        if (is_json_type(v->type)) json_raw(j, value);
-        else json_str(j, value);
+        if (is_json_type(v->type))
+            json_raw(j, value);
+        else
+            json_str(j, value);
     } else {
         json_object_begin(j);
         json_key_str(j, form == 1 ? "Type" : "DataType", v->type);
@@ -474,16 +499,27 @@ static enum err publish(void *self, struct call *call) {
     if (err) return err;
     if (topic_is_fifo(t) && !in->group.n) {
         resource_unref(&t->r);
-        return fault_at(&call->fault, ERR_INVALID_PARAMETER, "messageGroupId", 0, 0, "Invalid parameter: The MessageGroupId parameter is required for FIFO topics");
+        return fault_at(&call->fault, ERR_INVALID_PARAMETER, "messageGroupId", 0, 0,
+                        "Invalid parameter: The MessageGroupId parameter is required for FIFO topics");
     }
     id_text(id_random(), id);
     out->id = arena_str(call->arena, str_from(id));
-    struct notification n = {.message = in->message, .subject = in->subject, .id = out->id, .group = in->group, .dedup = in->dedup, .event = in->message,
-                             .event_id = out->id, .now_ms = call->now_ms, .attributes = attributes_json(call, &in->attributes, 1),
-                             .filter_attributes = attributes_json(call, &in->attributes, 0), .queue_attributes = attributes_json(call, &in->attributes, 2)};
+    struct notification n = {.message = in->message,
+                             .subject = in->subject,
+                             .id = out->id,
+                             .group = in->group,
+                             .dedup = in->dedup,
+                             .event = in->message,
+                             .event_id = out->id,
+                             .now_ms = call->now_ms,
+                             .attributes = attributes_json(call, &in->attributes, 1),
+                             .filter_attributes = attributes_json(call, &in->attributes, 0),
+                             .queue_attributes = attributes_json(call, &in->attributes, 2)};
     txn_init(&txn, call->arena);
-    if (!out->id.p || (in->attributes.n && (!n.attributes.p || !n.filter_attributes.p || !n.queue_attributes.p))) err = no_memory(call);
-    else if (topic_fan_out(s, t, &n, &txn, &call->fault) != OUTCOME_DELIVERED) err = no_memory(call);
+    if (!out->id.p || (in->attributes.n && (!n.attributes.p || !n.filter_attributes.p || !n.queue_attributes.p)))
+        err = no_memory(call);
+    else if (topic_fan_out(s, t, &n, &txn, &call->fault) != OUTCOME_DELIVERED)
+        err = no_memory(call);
     if (!err) err = committer_run(s->host->committer, &txn, &call->fault);
     resource_unref(&t->r);
     return err;

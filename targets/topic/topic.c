@@ -64,9 +64,11 @@ bool topic_is_fifo(const struct topic *t) { return str_ends(t->r.name, STR(".fif
 /* The name says it; the attribute, which stock clients send, must agree. */
 static enum err check_fifo(const struct topic *t, struct str value, struct fault *fault) {
     bool fifo = str_eq_nocase(value, STR("true"));
-    if (!fifo && !str_eq_nocase(value, STR("false"))) return fault_set(fault, ERR_INVALID_PARAMETER, "Invalid parameter: FifoTopic: it is true or false");
+    if (!fifo && !str_eq_nocase(value, STR("false")))
+        return fault_set(fault, ERR_INVALID_PARAMETER, "Invalid parameter: FifoTopic: it is true or false");
     if (fifo != topic_is_fifo(t))
-        return fault_set(fault, ERR_INVALID_PARAMETER, "Invalid parameter: FifoTopic: FIFO topics, and only they, have names that end in .fifo");
+        return fault_set(fault, ERR_INVALID_PARAMETER,
+                         "Invalid parameter: FifoTopic: FIFO topics, and only they, have names that end in .fifo");
     return ERR_OK;
 }
 
@@ -74,12 +76,14 @@ enum err topic_set(struct topic *t, struct str name, struct str value, struct fa
     if (str_eqz(name, "Policy")) return set_policy(t, value, fault);
     if (str_eqz(name, "FifoTopic")) return check_fifo(t, value, fault);
     if (!str_eqz(name, "DisplayName"))
-        return fault_set(fault, ERR_INVALID_PARAMETER, "Invalid parameter: AttributeName: %.*s is not known; DisplayName, FifoTopic and Policy are", STR_ARG(name));
+        return fault_set(fault, ERR_INVALID_PARAMETER,
+                         "Invalid parameter: AttributeName: %.*s is not known; DisplayName, FifoTopic and Policy are", STR_ARG(name));
     t->display_name = value.n ? arena_str(&t->r.arena, value) : STR_NULL;
     return !value.n || t->display_name.p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
 }
 
-/* ---- subscriptions --------------------------------------------------------------------------------------------------------------------- */
+/* ---- subscriptions ---------------------------------------------------------------------------------------------------------------------
+ */
 struct subscription *subscription_new(const struct target_host *host, struct str arn, struct str protocol, struct str endpoint) {
     struct subscription *s = calloc(1, sizeof *s);
     if (!s) return NULL;
@@ -156,7 +160,8 @@ enum err subscription_set(struct subscription *s, struct str name, struct str va
     if (str_eqz(name, "RedrivePolicy")) return set_redrive(s, value, fault);
     if (str_eqz(name, "FilterPolicyScope")) {
         s->filter_body = str_eqz(value, "MessageBody");
-        if (value.n && !s->filter_body && !str_eqz(value, "MessageAttributes")) return invalid(fault, "FilterPolicyScope", "it is MessageAttributes or MessageBody");
+        if (value.n && !s->filter_body && !str_eqz(value, "MessageAttributes"))
+            return invalid(fault, "FilterPolicyScope", "it is MessageAttributes or MessageBody");
         return ERR_OK;
     }
     if (str_eqz(name, "RawMessageDelivery")) {
@@ -164,8 +169,10 @@ enum err subscription_set(struct subscription *s, struct str name, struct str va
         if (value.n && !s->raw && !str_eq_nocase(value, STR("false"))) return invalid(fault, "RawMessageDelivery", "it is true or false");
         return ERR_OK;
     }
-    return fault_set(fault, ERR_INVALID_PARAMETER, "Invalid parameter: AttributeName: %.*s is not known; FilterPolicy, FilterPolicyScope, "
-                     "RawMessageDelivery and RedrivePolicy are", STR_ARG(name));
+    return fault_set(fault, ERR_INVALID_PARAMETER,
+                     "Invalid parameter: AttributeName: %.*s is not known; FilterPolicy, FilterPolicyScope, "
+                     "RawMessageDelivery and RedrivePolicy are",
+                     STR_ARG(name));
 }
 
 static bool is_address(struct str s) {
@@ -179,16 +186,22 @@ enum err subscription_check(struct subscription *s, struct fault *fault) {
     struct arn arn;
     bool is_arn = arn_parse(s->endpoint, &arn);
     s->target = s->endpoint;
-    if (str_eqz(s->protocol, "sqs")) return is_arn && str_eqz(arn.service, "sqs") ? ERR_OK : invalid(fault, "Endpoint", "the ARN of a queue is expected");
-    if (str_eqz(s->protocol, "lambda")) return is_arn && str_eqz(arn.service, "lambda") ? ERR_OK : invalid(fault, "Endpoint", "the ARN of a function is expected");
-    if (str_eqz(s->protocol, "http")) return str_starts(s->endpoint, STR("http://")) ? ERR_OK : invalid(fault, "Endpoint", "a URL that begins with http:// is expected");
-    if (str_eqz(s->protocol, "https")) return str_starts(s->endpoint, STR("https://")) ? ERR_OK : invalid(fault, "Endpoint", "a URL that begins with https:// is expected");
+    if (str_eqz(s->protocol, "sqs"))
+        return is_arn && str_eqz(arn.service, "sqs") ? ERR_OK : invalid(fault, "Endpoint", "the ARN of a queue is expected");
+    if (str_eqz(s->protocol, "lambda"))
+        return is_arn && str_eqz(arn.service, "lambda") ? ERR_OK : invalid(fault, "Endpoint", "the ARN of a function is expected");
+    if (str_eqz(s->protocol, "http"))
+        return str_starts(s->endpoint, STR("http://")) ? ERR_OK : invalid(fault, "Endpoint", "a URL that begins with http:// is expected");
+    if (str_eqz(s->protocol, "https"))
+        return str_starts(s->endpoint, STR("https://")) ? ERR_OK
+                                                        : invalid(fault, "Endpoint", "a URL that begins with https:// is expected");
     if (!is_address(s->endpoint)) return invalid(fault, "Endpoint", "an e-mail address is expected");
     s->target = arena_printf(&s->arena, "mailto:%.*s", STR_ARG(s->endpoint));
     return s->target.p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
 }
 
-/* ---- records ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- records
+ * ---------------------------------------------------------------------------------------------------------------------------------- */
 void topic_record(struct buf *out, const struct topic *t) {
     struct json j;
     json_init(&j, out);
@@ -232,8 +245,11 @@ static enum err load_subscription(void *ctx, struct str key, const json_t *recor
     struct arena a;
     arena_init(&a, 0);
     struct resource *r = topic_arn_parse(key, &account, &name, &id) ? resources_get(&service->topics, account, name) : NULL;
-    struct subscription *s = r ? subscription_new(service->host, key, record_str(record, "protocol", &a), record_str(record, "endpoint", &a)) : NULL;
-    enum err err = !r ? fault_set(fault, ERR_CORRUPT, "the stored subscription %.*s has no topic", STR_ARG(key)) : s ? subscription_check(s, fault) : ERR_NOMEM;
+    struct subscription *s =
+        r ? subscription_new(service->host, key, record_str(record, "protocol", &a), record_str(record, "endpoint", &a)) : NULL;
+    enum err err = !r  ? fault_set(fault, ERR_CORRUPT, "the stored subscription %.*s has no topic", STR_ARG(key))
+                   : s ? subscription_check(s, fault)
+                       : ERR_NOMEM;
     for (size_t i = 0; !err && i < 4; i++) {
         struct str value = record_str(record, names[i], &a);
         if (value.p) err = subscription_set(s, str_from(names[i]), value, fault);

@@ -188,10 +188,27 @@ class Daemon(unittest.TestCase):
             "              t: {queue: q, retry: {attempts: 1000}}\n")})
         log = self.refused(busd)
         name = busd.path("bad.yaml")
-        for place, words in ((f"{name}:3:", "12 digits"), (f"{name}:5:5: accounts.123456789012.bussses:", "did you mean buses"),
-                             (f"{name}:10:", "Unrecognized match type prefx"),
+        for place, words in ((f"{name}:2:3: accounts.123:", "12 digits"), (f"{name}:5:5: accounts.123456789012.bussses:", "did you mean buses"),
+                             (f"{name}:10:32: accounts.123456789012.buses.default.rules.r.pattern.source[0]:", "Unrecognized match type prefx"),
                              (f"{name}:12:", "accounts.123456789012.buses.default.rules.r.targets.t.retry.attempts")):
             self.assertTrue(any(place in line and words in line for line in log.splitlines()), f"{place} {words}\n{log}")
+
+    def test_what_only_the_engine_knows_is_wrong_stops_the_start_before_anything_is_made(self):
+        busd = self.busd(rules={"r.yaml": (
+            "accounts:\n"
+            "  \"123456789012\":\n"
+            "    keys: [{id: AKIATEAM, secret: short}]\n"
+            "    buses:\n"
+            "      default:\n"
+            "        policy: {Version: \"2012-10-17\", Statement: [{Effect: Allow, Principal: \"*\", Action: events:PutEvents, Resource: \"*\",\n"
+            "          Condition: {StringIs: {events:source: a}}}]}\n"
+            "    queues: {q: {}}\n")})
+        log = self.refused(busd)
+        self.assertRegex(log, r"r.yaml:3:\d+: .*Member must have length greater than or equal to")
+        self.assertRegex(log, r"r.yaml:6:\d+: .*StringIs.*is no condition operator")
+        busd.flags = []
+        busd.start()
+        self.assertEqual([a["AccountId"] for a in busd.call("list-accounts")["Accounts"]], ["000000000000"])
 
     def test_a_refusal_by_the_engine_has_its_place_too(self):
         busd = self.busd(rules={"r.yaml": (

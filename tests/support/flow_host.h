@@ -86,7 +86,7 @@ static void ok(enum err err, const struct fault *fault) {
     assert_int_equal(err, ERR_OK);
 }
 
-static void account(const char *id) {
+static inline void account(const char *id) {
     struct fault fault;
     ok(world_create_account(world(), str_from(id), STR_NULL, &fault), &fault);
 }
@@ -99,7 +99,7 @@ static inline void allow(const char *owner, const char *who) {
                             STR_NULL, STR_NULL, &fault), &fault);
 }
 
-static void rule(const char *owner, const char *name, const char *pattern, const char *target) {
+static inline void rule(const char *owner, const char *name, const char *pattern, const char *target) {
     struct fault fault;
     struct str arn, text = str_from(target);
     struct target_failure *failures;
@@ -112,7 +112,7 @@ static void rule(const char *owner, const char *name, const char *pattern, const
     assert_int_equal(failed, 0);
 }
 
-static struct caller *caller_of(const char *owner) {
+static inline struct caller *caller_of(const char *owner) {
     struct fault fault;
     struct str id, secret;
     struct key_spec spec = {.account = str_from(owner)};
@@ -140,7 +140,7 @@ static void host_finish(struct call *call, enum err err) {
     pthread_mutex_unlock(&host_lock);
 }
 
-static void *serve(const char *service, const char *operation, const char *owner, void *in) {
+static inline void *serve(const char *service, const char *operation, const char *owner, void *in) {
     size_t count;
     const struct service *const *services = flow_services(host.flow, &count);
     for (size_t i = 0; i < count; i++) {
@@ -197,11 +197,11 @@ static void put_free(struct put *p) {
     free(p);
 }
 
-static struct entry entry(const char *source, const char *detail) {
+static inline struct entry entry(const char *source, const char *detail) {
     return (struct entry){.source = str_from(source), .detail_type = STR("t"), .detail = str_from(detail), .time_ms = -1};
 }
 
-static enum err put_one(struct caller *caller, struct entry e) {
+static inline enum err put_one(struct caller *caller, struct entry e) {
     struct put *p = put(caller, &e, 1);
     enum err err = p->x.err ? p->x.err : p->x.results[0].err;
     put_free(p);
@@ -217,7 +217,7 @@ static void counted_each(void *ctx, const char *name, uint64_t value, const char
     (void)help;
     if (strcmp(name, c->name) == 0) c->value = value;
 }
-static uint64_t count_of(const char *name) {
+static inline uint64_t count_of(const char *name) {
     struct counted c = {name, UINT64_MAX};
     counters_each(flow_counters(host.flow), counted_each, &c);
     assert_true(c.value != UINT64_MAX);

@@ -1,5 +1,5 @@
-/* Rule files of any bytes: problems with a place in the text and a sentence, or declared operations whose requests are JSON objects, and whose
- * patterns hold. */
+/* Rule files of any bytes: problems with a place in the text and a sentence, or declared operations whose requests are JSON objects, and
+ * whose patterns hold. */
 #include <stdlib.h>
 
 #include "pattern.h"
@@ -38,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check(file.problems.count == (file.problems.total < PROBLEMS_MAX ? file.problems.total : PROBLEMS_MAX));
     for (size_t i = 0; !err && i < file.problems.count; i++) {
         const struct problem *p = &file.problems.items[i];
-        check(p->line >= 1 && p->column >= 1 && p->line <= lines_of(text) && p->message.n && str_is_utf8(p->message) && str_is_utf8(p->path));
+        check(p->line >= 1 && p->column >= 1 && p->line <= lines_of(text) && p->message.n && str_is_utf8(p->message) &&
+              str_is_utf8(p->path));
     }
     if (!err && !file.problems.total)
         for (size_t i = 0; i < file.count; i++) check_declared(&file.items[i], &a);

@@ -1,4 +1,5 @@
-/* Eight bytes of time and an expression: refused, or a row of firings that moves on, on whole minutes, and is the same from anywhere between two. */
+/* Eight bytes of time and an expression: refused, or a row of firings that moves on, on whole minutes, and is the same from anywhere
+ * between two. */
 #include <stdlib.h>
 
 #include "schedule.h"
@@ -26,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         int64_t next = schedule_next(s, now);
         if (next < 0) break;
         check(next > now);
-        if (cron && now >= 0) check(next % 60000 == 0 && schedule_next(s, now + (next - now) / 2) == next && schedule_next(s, next - 1) == next);
+        if (cron && now >= 0)
+            check(next % 60000 == 0 && schedule_next(s, now + (next - now) / 2) == next && schedule_next(s, next - 1) == next);
         now = next;
     }
     schedule_free(s);

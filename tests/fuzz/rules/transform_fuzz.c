@@ -1,4 +1,5 @@
-/* A path, a template and an event, each ended by a line of "---": what is refused has a sentence; what comes out is minified JSON, twice the same. */
+/* A path, a template and an event, each ended by a line of "---": what is refused has a sentence; what comes out is minified JSON, twice
+ * the same. */
 #include <stdlib.h>
 
 #include "path.h"
@@ -50,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct path *path;
     struct str rest = str_of((const char *)data, size), path_text = cut(&rest), template = cut(&rest);
     arena_init(&a, 32 << 20);
-    struct transform_event ev = {.rule_arn = STR("arn:aws:events:us-east-1:111111111111:rule/r"), .rule_name = STR("r"), .ingestion_ms = 1777593600000};
+    struct transform_event ev = {
+        .rule_arn = STR("arn:aws:events:us-east-1:111111111111:rule/r"), .rule_name = STR("r"), .ingestion_ms = 1777593600000};
     struct node *root;
     if (!doc_parse(&a, rest, &root, NULL)) {
         struct buf json;

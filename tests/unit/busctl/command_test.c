@@ -230,6 +230,84 @@ static void test_pattern_needs_no_daemon(void **state) {
     rmdir(dir);
 }
 
+/* ---- validate ----------------------------------------------------------------------------------------------------------------- */
+
+static void put_file(const char *path, const char *text) {
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void validate_tells_every_mistake_of_every_file(void **state) {
+    (void)state;
+    static const char *const good =
+        "accounts: {\"111122223333\": {buses: {default: {rules: {r: {pattern: {source: [a]}, targets: {t: {queue: q}}}}}}}}\n";
+    static const char *const bad = "accounts:\n  \"111122223333\":\n    nmae: x\n    buses: {default: {rules: {ec2: {pattern: {detail: "
+                                   "{state: [on, {prefx: s}]}}}}}}\n";
+    char dir[] = "/tmp/validate_test.XXXXXX", a[64], b[64], c[64], wanted[1024];
+    assert_non_null(mkdtemp(dir));
+    snprintf(a, sizeof a, "%s/a.yaml", dir);
+    snprintf(b, sizeof b, "%s/b.yml", dir);
+    snprintf(c, sizeof c, "%s/c.txt", dir);
+    put_file(a, good);
+    assert_int_equal(runs(NULL, WORDS("validate", a)), 0);
+    assert_string_equal(out, "");
+    assert_string_equal(err, "");
+    assert_int_equal(runs(NULL, WORDS("validate", "--region", "eu-west-1", dir)), 0);
+    put_file(b, bad);
+    put_file(c, bad); /* of another ending: not looked at */
+    snprintf(wanted, sizeof wanted,
+             "%s:3:5: accounts.111122223333.nmae: 'nmae' is not known here; did you mean name?\n"
+             "%s:4:68: accounts.111122223333.buses.default.rules.ec2.pattern.detail.state[1]: Event pattern is not valid. Reason: "
+             "Unrecognized match type prefx\n",
+             b, b);
+    assert_int_equal(runs(NULL, WORDS("validate", dir)), 3);
+    assert_string_equal(out, wanted);
+    assert_int_equal(runs(NULL, WORDS("validate", a, b)), 3);
+    assert_string_equal(out, wanted);
+    put_file(b, "a: [\x01\n");
+    assert_int_equal(runs(NULL, WORDS("validate", b)), 3);
+    snprintf(wanted, sizeof wanted, "%s:1:5: this is not YAML: control characters are not allowed\n", b);
+    assert_string_equal(out, wanted);
+    unlink(a);
+    unlink(b);
+    assert_int_equal(runs(NULL, WORDS("validate", dir)), 2); /* nothing to look at is no success */
+    assert_non_null(strstr(err, "has no file that ends in .yaml or .yml"));
+    unlink(c);
+    rmdir(dir);
+}
+
+static void validate_counts_what_it_does_not_show(void **state) {
+    (void)state;
+    char path[] = "/tmp/validate_test.XXXXXX", line[80];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    for (int i = 0; i < 120; i++) {
+        int n = snprintf(line, sizeof line, "x%d: 1\n", i);
+        assert_int_equal(write(fd, line, (size_t)n), n);
+    }
+    close(fd);
+    assert_int_equal(runs(NULL, WORDS("validate", path)), 3);
+    snprintf(line, sizeof line, "%s: and 20 more\n", path);
+    assert_non_null(strstr(out, line));
+    unlink(path);
+}
+
+static void validate_is_used_with_files(void **state) {
+    (void)state;
+    assert_int_equal(runs(NULL, WORDS("validate")), 2);
+    assert_non_null(strstr(err, "busctl: validate: which files? busctl validate FILE...\n"));
+    assert_int_equal(runs(NULL, WORDS("validate", "--rules", "x")), 2);
+    assert_non_null(strstr(err, "--rules is not known"));
+    assert_int_equal(runs(NULL, WORDS("validate", "/nowhere/x.yaml")), 2);
+    assert_non_null(strstr(err, "/nowhere/x.yaml"));
+    assert_int_equal(runs(NULL, WORDS("validate", "--help")), 0);
+    assert_non_null(strstr(out, "FILE..."));
+    assert_int_equal(runs(NULL, WORDS("--help")), 0);
+    assert_non_null(strstr(out, "validate"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(answers_are_tables_or_as_they_came, forget),
@@ -242,6 +320,9 @@ int main(void) {
         cmocka_unit_test_setup(failed_entries_are_refusals_and_no_is_one, forget),
         cmocka_unit_test_setup(a_new_key_is_printed_as_a_section, forget),
         cmocka_unit_test_setup(test_pattern_needs_no_daemon, forget),
+        cmocka_unit_test_setup(validate_tells_every_mistake_of_every_file, forget),
+        cmocka_unit_test_setup(validate_counts_what_it_does_not_show, forget),
+        cmocka_unit_test_setup(validate_is_used_with_files, forget),
     };
     int failed = cmocka_run_group_tests_name("busctl/command", tests, NULL, NULL);
     free(out);

@@ -236,6 +236,35 @@ static void too_wide_a_fan_out_refuses_the_entry_and_stores_nothing(void **state
     caller_release(caller);
 }
 
+static enum err may_put_rule(const struct caller *caller, const struct str *sources, size_t count) {
+    struct fault fault;
+    struct condition_value keys[] = {{"events:source", sources, count}};
+    return flow_authorize(host.flow, caller, "events:PutRule", STR("arn:aws:events:us-east-1:" A1 ":rule/r"), keys, 1, &fault);
+}
+
+static void a_condition_on_a_rules_sources_means_one_or_all_of_them(void **state) {
+    (void)state;
+    account(A1), account(A2);
+    struct fault fault;
+    struct caller *caller = caller_of(A2);
+    const struct str a[] = {STR("a")}, both[] = {STR("a"), STR("b")}, other[] = {STR("a"), STR("c")};
+    struct bus_ref bus = {STR(A1), STR("default")};
+#define LET(condition)                                                                                                                 \
+    "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"" A2 "\"},\"Action\":\"events:PutRule\",\"Resource\":"   \
+    "\"arn:aws:events:us-east-1:" A1 ":rule/*\",\"Condition\":{" condition "}}]}"
+    ok(world_set_policy(world(), bus, STR(LET("\"StringEquals\":{\"events:source\":[\"a\",\"b\"]}")), &fault), &fault);
+    assert_int_equal(may_put_rule(caller, a, 1), ERR_OK);
+    assert_int_equal(may_put_rule(caller, both, 2), ERR_ACCESS_DENIED); /* either, not both */
+    ok(world_set_policy(world(), bus, STR(LET("\"ForAllValues:StringEquals\":{\"events:source\":[\"a\",\"b\"]}")), &fault), &fault);
+    assert_int_equal(may_put_rule(caller, both, 2), ERR_OK);
+    assert_int_equal(may_put_rule(caller, other, 2), ERR_ACCESS_DENIED);
+    ok(world_set_policy(world(), bus, STR(LET("\"DateLessThan\":{\"aws:CurrentTime\":\"2020-01-01T00:00:00Z\"}")), &fault), &fault);
+    assert_int_equal(may_put_rule(caller, a, 1), ERR_ACCESS_DENIED);
+    ok(world_set_policy(world(), bus, STR(LET("\"DateGreaterThan\":{\"aws:CurrentTime\":\"2020-01-01T00:00:00Z\"}")), &fault), &fault);
+    assert_int_equal(may_put_rule(caller, a, 1), ERR_OK);
+    caller_release(caller);
+}
+
 /* ---- once ------------------------------------------------------------------------------------------------------------------------------------ */
 static void an_id_is_accepted_once_also_across_a_restart(void **state) {
     (void)state;
@@ -291,6 +320,35 @@ static void a_store_that_fails_acknowledges_nothing_and_frees_the_ids(void **sta
     caller_release(caller);
 }
 
+static enum err add_ids(void *ctx, const struct id *ids, size_t count, int64_t at_ms) {
+    (void)ids, (void)at_ms;
+    *(size_t *)ctx += count;
+    return ERR_OK;
+}
+
+static size_t stored_ids(void) {
+    size_t n = 0;
+    struct fault fault;
+    ok(host.store->ops->ids_scan(host.store, INT64_MIN, add_ids, &n, &fault), &fault);
+    return n;
+}
+
+static void stored_ids_are_forgotten_after_the_window(void **state) {
+    (void)state;
+    account(A1);
+    queue(A1, "q");
+    rule(A1, "r", "{\"source\":[\"s\"]}", "{\"Id\":\"1\",\"Arn\":\"" Q(A1, "q") "\"}");
+    struct caller *caller = caller_of(A1);
+    int64_t start = clock_now_ms();
+    assert_int_equal(put_one(caller, entry("s", "{}")), ERR_OK);
+    assert_int_equal(put_one(caller, entry("nobody wants it", "{}")), ERR_OK);
+    assert_int_equal(stored_ids(), 1); /* what wrote nothing needs no memory on disk */
+    clock_fake(start + host.settings.dedup_window_ms + 60000);
+    UNTIL(stored_ids() == 0);
+    clock_real();
+    caller_release(caller);
+}
+
 static void a_batch_is_judged_entry_by_entry(void **state) {
     (void)state;
     account(A1);
@@ -323,9 +381,11 @@ int main(void) {
         T(missing_and_foreign_targets_go_straight_to_the_dead_letter_queue),
         T(hop_limits_end_the_way),
         T(a_bus_without_permission_refuses_the_crossing),
+        T(a_condition_on_a_rules_sources_means_one_or_all_of_them),
         T(too_wide_a_fan_out_refuses_the_entry_and_stores_nothing),
         T(an_id_is_accepted_once_also_across_a_restart),
         T(a_store_that_fails_acknowledges_nothing_and_frees_the_ids),
+        T(stored_ids_are_forgotten_after_the_window),
         T(a_batch_is_judged_entry_by_entry),
     };
     return cmocka_run_group_tests_name("flow/accept", tests, NULL, NULL);

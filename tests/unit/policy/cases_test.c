@@ -1,6 +1,6 @@
-/* Runs tests/cases/policy: each line is a test of its own. A line is {"name", "policy", "request": {"account", "arn", "service", "action", "resource",
- * "keys": {name: [values]}}, "verdict": "allow" | "deny" | "silent"}, or {"name", "policy" or "text", "error", "where", "line", "column"} with the
- * whole message of the refusal. "kind": "identity" reads the document as an access key's. */
+/* Runs tests/cases/policy: each line is a test of its own. A line is {"name", "policy", "request": {"account", "arn", "service", "action",
+ * "resource", "keys": {name: [values]}}, "verdict": "allow" | "deny" | "silent"}, or {"name", "policy" or "text", "error", "where", "line",
+ * "column"} with the whole message of the refusal. "kind": "identity" reads the document as an access key's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,8 +38,12 @@ static void check_verdict(const json_t *c, const char *document) {
     struct str values[KEYS_MOST][VALUES_MOST];
     struct policy_key keys[KEYS_MOST];
     const json_t *r = json_object_get(c, "request");
-    struct policy_request request = {.principal_account = text_of(r, "account"), .principal_arn = text_of(r, "arn"), .service = text_of(r, "service"),
-                                     .action = text_of(r, "action"), .resource = text_of(r, "resource"), .keys = keys};
+    struct policy_request request = {.principal_account = text_of(r, "account"),
+                                     .principal_arn = text_of(r, "arn"),
+                                     .service = text_of(r, "service"),
+                                     .action = text_of(r, "action"),
+                                     .resource = text_of(r, "resource"),
+                                     .keys = keys};
     const char *name;
     json_t *list, *value;
     json_object_foreach(json_object_get(r, "keys"), name, list) {
@@ -74,13 +78,16 @@ static void check_error(const json_t *c, const char *document) {
 static void run_case(void **state) {
     const json_t *c = *state;
     char *document = document_of(c);
-    if (json_object_get(c, "error")) check_error(c, document);
-    else check_verdict(c, document);
+    if (json_object_get(c, "error"))
+        check_error(c, document);
+    else
+        check_verdict(c, document);
     free(document);
 }
 
 static bool is_case(const json_t *c) {
-    bool verdict = json_object_get(c, "verdict") && json_object_get(c, "request"), error = json_object_get(c, "error") && json_object_get(c, "where");
+    bool verdict = json_object_get(c, "verdict") && json_object_get(c, "request"),
+         error = json_object_get(c, "error") && json_object_get(c, "where");
     return json_object_get(c, "name") && verdict != error && (!json_object_get(c, "policy") != !json_object_get(c, "text"));
 }
 
@@ -93,8 +100,11 @@ static enum err add_file(void *ctx, const char *path) {
     for (int number = 1; !err && str_cut(&rest, '\n', &line); number++) {
         if (!line.n) continue;
         json_t *c = json_loadb(line.p, line.n, JSON_REJECT_DUPLICATES, NULL); /* stays to the end of the process */
-        if (!c || !is_case(c) || test_count == CASES_MOST) err = fault_at(f, ERR_SYNTAX, path, number, 0, "not a case, or too many");
-        else tests[test_count++] = (struct CMUnitTest){.name = json_string_value(json_object_get(c, "name")), .test_func = run_case, .initial_state = c};
+        if (!c || !is_case(c) || test_count == CASES_MOST)
+            err = fault_at(f, ERR_SYNTAX, path, number, 0, "not a case, or too many");
+        else
+            tests[test_count++] =
+                (struct CMUnitTest){.name = json_string_value(json_object_get(c, "name")), .test_func = run_case, .initial_state = c};
     }
     buf_fini(&b);
     return err;

@@ -28,20 +28,21 @@ static void every_limit_ends_every_way(void **state) {
         int limit, stops;
         enum hop_verdict verdict;
     } ways[] = {
-        {"A", 0, 0, HOP_OK},       {"AB", 0, 1, HOP_LIMITED},  {"AA", 0, 1, HOP_LIMITED}, /* 0: nothing crosses */
-        {"AB", 1, 0, HOP_OK},      {"ABC", 1, 2, HOP_LIMITED}, {"ABA", 1, 2, HOP_LIMITED}, /* the service's rule, also for the way back */
-        {"AA", 1, 1, HOP_LOOP},    {"ABB", 1, 2, HOP_LIMITED},
-        {"ABC", 2, 0, HOP_OK},     {"ABCD", 2, 3, HOP_LIMITED}, {"ABA", 2, 2, HOP_LOOP}, {"ABCA", 2, 3, HOP_LOOP}, /* a ring of three ends as a loop */
-        {"ABCB", 2, 3, HOP_LOOP},  {"AA", 2, 1, HOP_LOOP},      {"ABB", 2, 2, HOP_LOOP},
-        {"ABCD", 3, 0, HOP_OK},    {"ABCDE", 3, 4, HOP_LIMITED}, {"ABCA", 3, 3, HOP_LOOP}, {"ABAB", 3, 2, HOP_LOOP},
-        {"ABCDA", 3, 4, HOP_LOOP}, {"ABCDC", 3, 4, HOP_LOOP},
+        {"A", 0, 0, HOP_OK},          {"AB", 0, 1, HOP_LIMITED},  {"AA", 0, 1, HOP_LIMITED},  /* 0: nothing crosses */
+        {"AB", 1, 0, HOP_OK},         {"ABC", 1, 2, HOP_LIMITED}, {"ABA", 1, 2, HOP_LIMITED}, /* the service's rule, also for the way back
+                                                                                               */
+        {"AA", 1, 1, HOP_LOOP},       {"ABB", 1, 2, HOP_LIMITED}, {"ABC", 2, 0, HOP_OK},      {"ABCD", 2, 3, HOP_LIMITED},
+        {"ABA", 2, 2, HOP_LOOP},      {"ABCA", 2, 3, HOP_LOOP}, /* a ring of three ends as a loop */
+        {"ABCB", 2, 3, HOP_LOOP},     {"AA", 2, 1, HOP_LOOP},     {"ABB", 2, 2, HOP_LOOP},    {"ABCD", 3, 0, HOP_OK},
+        {"ABCDE", 3, 4, HOP_LIMITED}, {"ABCA", 3, 3, HOP_LOOP},   {"ABAB", 3, 2, HOP_LOOP},   {"ABCDA", 3, 4, HOP_LOOP},
+        {"ABCDC", 3, 4, HOP_LOOP},
     };
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         enum hop_verdict verdict;
         int stops = walk(ways[i].way, ways[i].limit, &verdict);
         if (stops != ways[i].stops || verdict != ways[i].verdict)
-            fail_msg("%s under %d: stopped at %d (%s), expected %d (%s)", ways[i].way, ways[i].limit, stops, hop_code(verdict), ways[i].stops,
-                     hop_code(ways[i].verdict));
+            fail_msg("%s under %d: stopped at %d (%s), expected %d (%s)", ways[i].way, ways[i].limit, stops, hop_code(verdict),
+                     ways[i].stops, hop_code(ways[i].verdict));
     }
 }
 
@@ -80,11 +81,15 @@ static void refusals_have_the_services_code_and_sentence(void **state) {
     assert_string_equal(hop_code(HOP_LIMITED), "THIRD_ACCOUNT_HOP_DETECTED");
     assert_string_equal(hop_code(HOP_LOOP), "LOOP_DETECTED");
     message_is("AB", HOP_LIMITED,
-               "Event ingestion rejected for event e-1 because an event can be sent to an event bus target only once. This event was previously delivered to "
+               "Event ingestion rejected for event e-1 because an event can be sent to an event bus target only once. This event was "
+               "previously delivered to "
                "an event bus target.");
-    message_is("ABC", HOP_LIMITED, "Event ingestion rejected for event e-1 because an event may cross event buses 2 times here. It has been in: A, B, C.");
-    message_is("A", HOP_LIMITED, "Event ingestion rejected for event e-1 because an event may cross event buses 0 times here. It has been in: A.");
-    message_is("ABC", HOP_LOOP, "Event ingestion rejected for event e-1 because it would enter an event bus for the second time. It has been in: A, B, C.");
+    message_is("ABC", HOP_LIMITED,
+               "Event ingestion rejected for event e-1 because an event may cross event buses 2 times here. It has been in: A, B, C.");
+    message_is("A", HOP_LIMITED,
+               "Event ingestion rejected for event e-1 because an event may cross event buses 0 times here. It has been in: A.");
+    message_is("ABC", HOP_LOOP,
+               "Event ingestion rejected for event e-1 because it would enter an event bus for the second time. It has been in: A, B, C.");
 }
 
 int main(void) {

@@ -82,8 +82,9 @@ static void time_has_exact_edges_on_both_sides(void **state) {
     assert_int_equal(ask(NOW, ID_A, 1, NOW - WINDOW), ERR_OK);
     assert_int_equal(ask(NOW, ID_A, 2, NOW + WINDOW), ERR_OK);
     assert_int_equal(ask(NOW, ID_A, 3, NOW - WINDOW - 1), ERR_EXPIRED);
-    assert_string_equal(fault.message, "Signature expired: the request's time is 2026-04-30T23:54:59Z, the daemon's is 2026-05-01T00:00:00Z; 300 seconds "
-                                       "apart are allowed.");
+    assert_string_equal(fault.message,
+                        "Signature expired: the request's time is 2026-04-30T23:54:59Z, the daemon's is 2026-05-01T00:00:00Z; 300 seconds "
+                        "apart are allowed.");
     assert_int_equal(ask(NOW, ID_A, 3, NOW + WINDOW + 1), ERR_EXPIRED);
     assert_int_equal(ask(NOW, ID_A, 3, INT64_MIN), ERR_EXPIRED);
     assert_int_equal(ask(NOW, ID_A, 3, INT64_MAX), ERR_EXPIRED);

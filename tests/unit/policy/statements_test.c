@@ -10,7 +10,9 @@
 #include "statements.h"
 
 #define BUS "arn:aws:events:us-east-1:222222222222:event-bus/orders"
-#define STATEMENT(sid, account) "{\"Sid\":\"" sid "\",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:aws:iam::" account ":root\"},\"Action\":\"events:PutEvents\",\"Resource\":\"" BUS "\"}"
+#define STATEMENT(sid, account)                                                                                                            \
+    "{\"Sid\":\"" sid "\",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:aws:iam::" account                                             \
+    ":root\"},\"Action\":\"events:PutEvents\",\"Resource\":\"" BUS "\"}"
 #define DOCUMENT(statements) "{\"Version\":\"2012-10-17\",\"Statement\":[" statements "]}"
 
 static struct fault fault;
@@ -35,7 +37,8 @@ static void out_is(const char *wanted) {
 }
 
 static struct policy_permission permission(const char *sid, const char *principal) {
-    return (struct policy_permission){.sid = str_from(sid), .principal = str_from(principal), .action = STR("events:PutEvents"), .resource = STR(BUS)};
+    return (struct policy_permission){
+        .sid = str_from(sid), .principal = str_from(principal), .action = STR("events:PutEvents"), .resource = STR(BUS)};
 }
 
 static void add(const char *document, const struct policy_permission *p, size_t max) {
@@ -63,7 +66,8 @@ static void a_single_statement_becomes_a_list_and_the_rest_stays(void **state) {
     struct policy_permission b = permission("b", "333333333333");
     add("{ \"Id\": \"x\", \"Version\": \"2008-10-17\", \"Statement\": " STATEMENT("a", "111111111111") " }", &b, 10240);
     assert_int_equal(err, ERR_OK);
-    out_is("{\"Id\":\"x\",\"Version\":\"2008-10-17\",\"Statement\":[" STATEMENT("a", "111111111111") "," STATEMENT("b", "333333333333") "]}");
+    out_is(
+        "{\"Id\":\"x\",\"Version\":\"2008-10-17\",\"Statement\":[" STATEMENT("a", "111111111111") "," STATEMENT("b", "333333333333") "]}");
 }
 
 static void everybody_with_and_without_a_condition(void **state) {
@@ -147,7 +151,8 @@ static void removing_takes_one_statement_and_tells_when_none_is_left(void **stat
     assert_int_equal(policy_permission_remove(STR("{"), STR("a"), &out, &empty, NULL), ERR_CORRUPT);
 }
 
-/* ---- a bus's own policy --------------------------------------------------------------------------------------------------------------- */
+/* ---- a bus's own policy ---------------------------------------------------------------------------------------------------------------
+ */
 static enum err names(const char *resource, const char *bus) {
     buf_clear(&out);
     out.n = 0;
@@ -159,26 +164,39 @@ static void a_bus_policy_names_the_bus_and_its_rules_only(void **state) {
     (void)state;
     static const char *const mine = BUS, *const standard = "arn:aws:events:us-east-1:222222222222:event-bus/default";
 #define R(rest) "\"arn:aws:events:us-east-1:222222222222:" rest "\""
-    static const char *const good[] = {R("event-bus/orders"), R("rule/orders/*"), R("rule/orders/r"), "[" R("event-bus/orders") "," R("rule/orders/*") "]"};
-    static const char *const bad[] = {R("event-bus/other"), R("event-bus/*"), R("rule/other/r"), R("rule/r"), R("rule/*"), R("rule/orders2/r"), "\"*\"",
-                                      "\"arn:aws:events:us-east-1:333333333333:event-bus/orders\"", "\"arn:aws:events:eu-west-1:222222222222:event-bus/orders\"",
-                                      "\"arn:aws:sqs:us-east-1:222222222222:event-bus/orders\"", "\"arn:aws:events:*:222222222222:event-bus/orders\"",
+    static const char *const good[] = {R("event-bus/orders"), R("rule/orders/*"), R("rule/orders/r"),
+                                       "[" R("event-bus/orders") "," R("rule/orders/*") "]"};
+    static const char *const bad[] = {R("event-bus/other"),
+                                      R("event-bus/*"),
+                                      R("rule/other/r"),
+                                      R("rule/r"),
+                                      R("rule/*"),
+                                      R("rule/orders2/r"),
+                                      "\"*\"",
+                                      "\"arn:aws:events:us-east-1:333333333333:event-bus/orders\"",
+                                      "\"arn:aws:events:eu-west-1:222222222222:event-bus/orders\"",
+                                      "\"arn:aws:sqs:us-east-1:222222222222:event-bus/orders\"",
+                                      "\"arn:aws:events:*:222222222222:event-bus/orders\"",
                                       "[" R("event-bus/orders") "," R("event-bus/other") "]"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         if (names(good[i], mine)) fail_msg("%s: %s", good[i], fault.message);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (names(bad[i], mine) != ERR_VALIDATION) fail_msg("%s was taken", bad[i]);
-    assert_string_equal(fault.message, "Policy is not valid: Statement[0].Resource: 'arn:aws:events:us-east-1:222222222222:event-bus/other' is neither this event "
-                                       "bus (" BUS ") nor a rule on it.");
+    assert_string_equal(
+        fault.message,
+        "Policy is not valid: Statement[0].Resource: 'arn:aws:events:us-east-1:222222222222:event-bus/other' is neither this event "
+        "bus (" BUS ") nor a rule on it.");
     assert_int_equal(names(R("rule/r"), standard), ERR_OK);
     assert_int_equal(names(R("rule/*"), standard), ERR_OK);
     assert_int_equal(names(R("event-bus/default"), standard), ERR_OK);
     assert_int_equal(names(R("rule/orders/r"), standard), ERR_VALIDATION);
-    assert_int_equal(policy_names_bus(STR("{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}"), STR(BUS), &fault), ERR_VALIDATION);
+    assert_int_equal(policy_names_bus(STR("{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}"), STR(BUS), &fault),
+                     ERR_VALIDATION);
     assert_string_equal(fault.where, "Statement.Principal");
 }
 
-/* ---- the whole decision ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the whole decision
+ * ------------------------------------------------------------------------------------------------------------------ */
 static struct policy *parse(const char *text, enum policy_kind kind) {
     struct policy *p;
     if (policy_parse(str_from(text), kind, &p, &fault)) fail_msg("%s", fault.message);
@@ -187,10 +205,14 @@ static struct policy *parse(const char *text, enum policy_kind kind) {
 
 static void both_policies_and_the_owner_decide(void **state) {
     (void)state;
-    struct policy *put_only = parse("{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"events:PutEvents\",\"Resource\":\"*\"}}", POLICY_IDENTITY);
-    struct policy *no_put = parse("{\"Statement\":{\"Effect\":\"Deny\",\"Action\":\"events:PutEvents\",\"Resource\":\"*\"}}", POLICY_IDENTITY);
-    struct policy *open = parse("{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"111111111111\"},\"Action\":\"events:PutEvents\"}}", POLICY_RESOURCE);
-    struct policy *closed = parse("{\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"*\"},{\"Sid\":\"no\",\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"*\"}]}",
+    struct policy *put_only =
+        parse("{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"events:PutEvents\",\"Resource\":\"*\"}}", POLICY_IDENTITY);
+    struct policy *no_put =
+        parse("{\"Statement\":{\"Effect\":\"Deny\",\"Action\":\"events:PutEvents\",\"Resource\":\"*\"}}", POLICY_IDENTITY);
+    struct policy *open = parse(
+        "{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"111111111111\"},\"Action\":\"events:PutEvents\"}}", POLICY_RESOURCE);
+    struct policy *closed = parse("{\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"*\"},{\"Sid\":\"no\",\"Effect\":"
+                                  "\"Deny\",\"Principal\":\"*\",\"Action\":\"*\"}]}",
                                   POLICY_RESOURCE);
     const struct {
         const struct policy *identity, *resource;
@@ -198,25 +220,30 @@ static void both_policies_and_the_owner_decide(void **state) {
         bool allowed;
     } rows[] = {
         {NULL, NULL, "events:PutEvents", "111111111111", "", true}, /* one's own */
-        {NULL, NULL, "events:PutEvents", "222222222222", "because the resource belongs to another account and has no policy that allows the action", false},
+        {NULL, NULL, "events:PutEvents", "222222222222",
+         "because the resource belongs to another account and has no policy that allows the action", false},
         {NULL, open, "events:PutEvents", "222222222222", "", true},
         {NULL, open, "events:PutRule", "222222222222", "because no statement of the resource's policy allows the action", false},
         {NULL, open, "events:PutRule", "111111111111", "", true},
-        {NULL, closed, "events:PutEvents", "111111111111", "with an explicit deny in the resource's policy (no)", false}, /* a Deny holds for the owner too */
+        {NULL, closed, "events:PutEvents", "111111111111", "with an explicit deny in the resource's policy (no)",
+         false}, /* a Deny holds for the owner too */
         {put_only, NULL, "events:PutEvents", "111111111111", "", true},
         {put_only, NULL, "events:PutRule", "111111111111", "because the access key's policy does not allow the action", false},
         {put_only, open, "events:PutEvents", "222222222222", "", true},
-        {put_only, NULL, "events:PutEvents", "222222222222", "because the resource belongs to another account and has no policy that allows the action", false},
+        {put_only, NULL, "events:PutEvents", "222222222222",
+         "because the resource belongs to another account and has no policy that allows the action", false},
         {no_put, open, "events:PutEvents", "222222222222", "with an explicit deny in the access key's policy (Statement[0])", false},
         {no_put, NULL, "events:PutRule", "111111111111", "because the access key's policy does not allow the action", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct policy_request request = {.principal_account = STR("111111111111"), .action = str_from(rows[i].action), .resource = STR(BUS)};
+        struct policy_request request = {
+            .principal_account = STR("111111111111"), .action = str_from(rows[i].action), .resource = STR(BUS)};
         struct policy_reason why;
         char text[160];
         bool allowed = policy_authorize(rows[i].identity, rows[i].resource, &request, str_from(rows[i].owner), &why);
         policy_reason_text(&why, text, sizeof text);
-        if (allowed != rows[i].allowed || strcmp(text, rows[i].reason) != 0) fail_msg("row %zu: %s, '%s'", i, allowed ? "allowed" : "refused", text);
+        if (allowed != rows[i].allowed || strcmp(text, rows[i].reason) != 0)
+            fail_msg("row %zu: %s, '%s'", i, allowed ? "allowed" : "refused", text);
     }
     struct policy_request request = {.principal_account = STR("111111111111"), .action = STR("events:PutEvents"), .resource = STR(BUS)};
     assert_int_equal(policy_eval(NULL, &request), POLICY_SILENT);

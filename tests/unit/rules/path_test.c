@@ -8,7 +8,8 @@
 #include "path.h"
 
 #define EVENT                                                                                                                              \
-    "{\"detail-type\":\"T\",\"resources\":[\"a\",\"b\"],\"a_b\":1,\"d\":{\"items\":[{\"sku\":\"x\",\"q\":[1,2]},{\"sku\":\"y\"},{\"no\":0}],"       \
+    "{\"detail-type\":\"T\",\"resources\":[\"a\",\"b\"],\"a_b\":1,\"d\":{\"items\":[{\"sku\":\"x\",\"q\":[1,2]},{\"sku\":\"y\"},{\"no\":"  \
+    "0}],"                                                                                                                                 \
     "\"o\":{\"k\":\"v\"},\"nil\":null,\"f\":1.50,\"k\":1,\"k\":2,\"\xC3\xA9\":\"e\",\"none\":[],\"0\":\"zero\"}}"
 
 static const struct {
@@ -65,7 +66,8 @@ static void paths_find_what_is_there(void **state) {
             buf_init(&out, 0);
             if (found[k]) doc_minify(&out, found[k]);
             if (!found[k] != !wanted[k] || (wanted[k] && !str_eqz(buf_str(&out), wanted[k])))
-                fail_msg("%s: %s is %.*s, expected %s", rows[i].path, k ? "the first" : "the value", STR_ARG(buf_str(&out)), wanted[k] ? wanted[k] : "nothing");
+                fail_msg("%s: %s is %.*s, expected %s", rows[i].path, k ? "the first" : "the value", STR_ARG(buf_str(&out)),
+                         wanted[k] ? wanted[k] : "nothing");
             buf_fini(&out);
         }
         path_free(p);

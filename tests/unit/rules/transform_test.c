@@ -7,11 +7,12 @@
 
 #include "transform.h"
 
-#define DETAIL                                                                                                                              \
-    "{\"state\":\"on\",\"n\":5,\"f\":1.50,\"t\":true,\"nil\":null,\"list\":[\"A\",\"B\"],\"mixed\":[1,\"x\",{\"k\":\"v\"},[]],"                              \
+#define DETAIL                                                                                                                             \
+    "{\"state\":\"on\",\"n\":5,\"f\":1.50,\"t\":true,\"nil\":null,\"list\":[\"A\",\"B\"],\"mixed\":[1,\"x\",{\"k\":\"v\"},[]],"            \
     "\"o\":{\"k\":\"v\",\"n\":1},\"quote\":\"say \\\"hi\\\"\",\"line\":\"a\\nb\",\"back\":\"a\\\\b\",\"euro\":\"\\u20ac\",\"empty\":\"\"}"
 #define HEAD "\"version\":\"0\",\"id\":\"e-1\""
-#define TAIL ",\"source\":\"s\",\"account\":\"111122223333\",\"time\":\"2026-05-01T00:00:00Z\",\"region\":\"us-east-1\",\"resources\":[\"r1\"]"
+#define TAIL                                                                                                                               \
+    ",\"source\":\"s\",\"account\":\"111122223333\",\"time\":\"2026-05-01T00:00:00Z\",\"region\":\"us-east-1\",\"resources\":[\"r1\"]"
 #define EVENT "{" HEAD ",\"detail-type\":\"T\"" TAIL ",\"detail\":" DETAIL "}"
 
 static struct arena arena;
@@ -20,11 +21,12 @@ static struct transform_event event = {.json = {EVENT, sizeof EVENT - 1},
                                        .rule_name = {"r", 1},
                                        .ingestion_ms = 1777593600123};
 static const struct transform_path paths[] = {
-    {{"state", 5}, {"$.detail.state", 14}}, {{"n", 1}, {"$.detail.n", 10}},         {{"f", 1}, {"$.detail.f", 10}},       {{"t", 1}, {"$.detail.t", 10}},
-    {{"nil", 3}, {"$.detail.nil", 12}},     {{"list", 4}, {"$.detail.list", 13}},   {{"o", 1}, {"$.detail.o", 10}},       {{"mixed", 5}, {"$.detail.mixed", 14}},
-    {{"quote", 5}, {"$.detail.quote", 14}}, {{"line", 4}, {"$.detail.line", 13}},   {{"back", 4}, {"$.detail.back", 13}}, {{"euro", 4}, {"$.detail.euro", 13}},
-    {{"miss", 4}, {"$.detail.missing", 16}}, {{"e", 1}, {"$.detail.empty", 14}},    {{"dash-ed_1", 9}, {"$.id", 4}},      {{"all", 3}, {"$.detail.list[*]", 16}},
-    {{"no", 2}, {"$.nothing[*]", 12}},
+    {{"state", 5}, {"$.detail.state", 14}},  {{"n", 1}, {"$.detail.n", 10}},         {{"f", 1}, {"$.detail.f", 10}},
+    {{"t", 1}, {"$.detail.t", 10}},          {{"nil", 3}, {"$.detail.nil", 12}},     {{"list", 4}, {"$.detail.list", 13}},
+    {{"o", 1}, {"$.detail.o", 10}},          {{"mixed", 5}, {"$.detail.mixed", 14}}, {{"quote", 5}, {"$.detail.quote", 14}},
+    {{"line", 4}, {"$.detail.line", 13}},    {{"back", 4}, {"$.detail.back", 13}},   {{"euro", 4}, {"$.detail.euro", 13}},
+    {{"miss", 4}, {"$.detail.missing", 16}}, {{"e", 1}, {"$.detail.empty", 14}},     {{"dash-ed_1", 9}, {"$.id", 4}},
+    {{"all", 3}, {"$.detail.list[*]", 16}},  {{"no", 2}, {"$.nothing[*]", 12}},
 };
 
 static int setup(void **state) {
@@ -57,14 +59,17 @@ static const char *result(struct transform_spec spec, struct fault *fault) {
 static void check(const char *given, struct transform_spec spec, const char *wanted) {
     struct fault f;
     const char *got = result(spec, &f);
-    if (!got != !wanted || (got && strcmp(got, wanted) != 0)) fail_msg("%s\ngives    %s\nexpected %s", given, got ? got : f.message, wanted ? wanted : "nothing");
+    if (!got != !wanted || (got && strcmp(got, wanted) != 0))
+        fail_msg("%s\ngives    %s\nexpected %s", given, got ? got : f.message, wanted ? wanted : "nothing");
 }
 
 static void constants_are_sent_minified(void **state) {
     (void)state;
-    static const char *const rows[][2] = {{"{ \"a\" : [1, 2.50] }", "{\"a\":[1,2.50]}"}, {"\"text\"", "\"text\""}, {"5", "5"}, {"null", "null"}, {"[]", "[]"},
-                                          {"{\"a\":\" <state> \"}", "{\"a\":\" <state> \"}"}}; /* no placeholders here */
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) check(rows[i][0], (struct transform_spec){.input = str_from(rows[i][0])}, rows[i][1]);
+    static const char *const rows[][2] = {
+        {"{ \"a\" : [1, 2.50] }", "{\"a\":[1,2.50]}"},     {"\"text\"", "\"text\""}, {"5", "5"}, {"null", "null"}, {"[]", "[]"},
+        {"{\"a\":\" <state> \"}", "{\"a\":\" <state> \"}"}}; /* no placeholders here */
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        check(rows[i][0], (struct transform_spec){.input = str_from(rows[i][0])}, rows[i][1]);
 }
 
 static void a_path_sends_a_part_as_json(void **state) {
@@ -83,7 +88,8 @@ static void a_path_sends_a_part_as_json(void **state) {
         {"$.nothing", "{}"},
         {"$.nothing[*]", "[]"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) check(rows[i][0], (struct transform_spec){.input_path = str_from(rows[i][0])}, rows[i][1]);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        check(rows[i][0], (struct transform_spec){.input_path = str_from(rows[i][0])}, rows[i][1]);
 }
 
 static const struct {
@@ -130,7 +136,8 @@ static const struct {
     {"<aws.events.event>", "{" HEAD ",\"detailType\":\"T\"" TAIL "}"}, /* without detail, with detailType */
     {"<aws.events.event.json>", EVENT},
     {"{\"e\":<aws.events.event.json>,\"s\":<state>}", "{\"e\":" EVENT ",\"s\":\"on\"}"},
-    {"\"<aws.events.event>\"", "\"{version:0,id:e-1,detailType:T,source:s,account:111122223333,time:2026-05-01T00:00:00Z,region:us-east-1,resources:[r1]}\""},
+    {"\"<aws.events.event>\"",
+     "\"{version:0,id:e-1,detailType:T,source:s,account:111122223333,time:2026-05-01T00:00:00Z,region:us-east-1,resources:[r1]}\""},
     /* no placeholders: blanks, operators, nothing between the angles */
     {"\"a < b > c\"", "\"a < b > c\""},
     {"\"<> <\"", "\"<> <\""},
@@ -149,7 +156,8 @@ static const struct {
 static void templates_give_what_the_specification_says(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        check(rows[i].template, (struct transform_spec){.template = str_from(rows[i].template), .paths = paths, .path_count = sizeof paths / sizeof paths[0]},
+        check(rows[i].template,
+              (struct transform_spec){.template = str_from(rows[i].template), .paths = paths, .path_count = sizeof paths / sizeof paths[0]},
               rows[i].result);
 }
 
@@ -178,12 +186,17 @@ static void specifications_are_refused_in_the_services_words(void **state) {
     refused((struct transform_spec){.input_path = STR("$"), .template = STR("1")}, only);
     refused((struct transform_spec){.input = STR("1"), .input_path = STR("$"), .template = STR("1")}, only);
     refused((struct transform_spec){.template = STR("\"<nope>\"")}, "InputTemplate for target t-1 contains invalid placeholder nope.");
-    refused((struct transform_spec){.template = STR("<aws.events.rule>")}, "InputTemplate for target t-1 contains invalid placeholder aws.events.rule.");
-    refused((struct transform_spec){.template = STR("<State>"), .paths = paths, .path_count = 1}, "InputTemplate for target t-1 contains invalid placeholder State.");
-    refused((struct transform_spec){.input = STR("{\"a\": }")}, "Input for target t-1 is not valid JSON: line 1, column 7: Unexpected character '}': expected a value (object, array, "
+    refused((struct transform_spec){.template = STR("<aws.events.rule>")},
+            "InputTemplate for target t-1 contains invalid placeholder aws.events.rule.");
+    refused((struct transform_spec){.template = STR("<State>"), .paths = paths, .path_count = 1},
+            "InputTemplate for target t-1 contains invalid placeholder State.");
+    refused((struct transform_spec){.input = STR("{\"a\": }")},
+            "Input for target t-1 is not valid JSON: line 1, column 7: Unexpected character '}': expected a value (object, array, "
             "string, number, true, false or null)");
-    refused((struct transform_spec){.input_path = STR("detail")}, "Parameter InputPath of target t-1 is not valid. Reason: 'detail' is not a path: at character 1 '$' is expected.");
-    static const struct transform_path bad[] = {{{"AWSx", 4}, {"$", 1}}, {{"a.b", 3}, {"$", 1}}, {{"", 0}, {"$", 1}}, {{"p", 1}, {"$.", 2}}};
+    refused((struct transform_spec){.input_path = STR("detail")},
+            "Parameter InputPath of target t-1 is not valid. Reason: 'detail' is not a path: at character 1 '$' is expected.");
+    static const struct transform_path bad[] = {
+        {{"AWSx", 4}, {"$", 1}}, {{"a.b", 3}, {"$", 1}}, {{"", 0}, {"$", 1}}, {{"p", 1}, {"$.", 2}}};
     refused((struct transform_spec){.template = STR("1"), .paths = bad, .path_count = 1},
             "InputPathsMap of target t-1 has the key 'AWSx': letters, digits, '_' and '-' are allowed, and AWS cannot be its beginning.");
     refused((struct transform_spec){.template = STR("1"), .paths = bad + 1, .path_count = 1},
@@ -205,13 +218,16 @@ static void counts_have_limits(void **state) {
     }
     assert_int_equal(transform_new(&(struct transform_spec){.template = STR("<p99>"), .paths = many, .path_count = 100}, &t, NULL), ERR_OK);
     transform_free(t);
-    refused((struct transform_spec){.template = STR("1"), .paths = many, .path_count = 101}, "InputPathsMap of target t-1 has more than 100 keys.");
+    refused((struct transform_spec){.template = STR("1"), .paths = many, .path_count = 101},
+            "InputPathsMap of target t-1 has more than 100 keys.");
     struct buf long_one;
     buf_init(&long_one, 0);
     for (int i = 0; i < 2001; i++) buf_addz(&long_one, "<n>");
-    refused((struct transform_spec){.template = buf_str(&long_one), .paths = paths, .path_count = 2}, "The InputTemplate has more than 1000 parts.");
+    refused((struct transform_spec){.template = buf_str(&long_one), .paths = paths, .path_count = 2},
+            "The InputTemplate has more than 1000 parts.");
     buf_fini(&long_one);
-    assert_int_equal(transform_new(&(struct transform_spec){.target_id = STR("t")}, &t, NULL), ERR_OK); /* nothing given: the event goes as it is */
+    assert_int_equal(transform_new(&(struct transform_spec){.target_id = STR("t")}, &t, NULL),
+                     ERR_OK); /* nothing given: the event goes as it is */
     assert_null(t);
     transform_free(NULL);
 }

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -27,7 +28,7 @@ static struct target_host host;
 static struct target queues;
 static _Atomic int64_t numbers, policies; /* numbers given out; compiled policies alive */
 static int null_fd;
-static char policy_question[512];         /* what policy_allows was asked last */
+static char policy_question[512]; /* what policy_allows was asked last */
 
 /* ---- the host ---------------------------------------------------------------------------------------------------------------------- */
 static enum err next_number(void *flow, int64_t *number, struct fault *fault) {
@@ -49,7 +50,8 @@ static void policy_free(void *policy) {
 }
 static bool policy_allows(const void *policy, const char *action, struct str resource, struct str account, struct str source_arn) {
     char who[16];
-    snprintf(policy_question, sizeof policy_question, "%s %.*s %.*s %.*s", action, STR_ARG(resource), STR_ARG(account), STR_ARG(source_arn));
+    snprintf(policy_question, sizeof policy_question, "%s %.*s %.*s %.*s", action, STR_ARG(resource), STR_ARG(account),
+             STR_ARG(source_arn));
     return str_copyz(who, sizeof who, account) && strstr(policy, who);
 }
 
@@ -71,10 +73,15 @@ static int start(void **state) {
     null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     log_fd_set(null_fd); /* the planned failures are logged */
     atomic_store(&numbers, 0);
-    host = (struct target_host){.region = STR("us-east-1"), .next_number = next_number, .policy_new = policy_new, .policy_free = policy_free,
+    host = (struct target_host){.region = STR("us-east-1"),
+                                .next_number = next_number,
+                                .policy_new = policy_new,
+                                .policy_free = policy_free,
                                 .policy_allows = policy_allows};
     struct store *memory;
-    if (store_open_memory(&memory, &fault) || store_open_fault(memory, &store, &fault) || committer_start(store, NULL, &host.committer, &fault)) return -1;
+    if (store_open_memory(&memory, &fault) || store_open_fault(memory, &store, &fault) ||
+        committer_start(store, NULL, &host.committer, &fault))
+        return -1;
     return open_queues();
 }
 static int end(void **state) {
@@ -92,9 +99,9 @@ static int end(void **state) {
 struct reply {
     struct call call;
     struct arena arena;
-    enum err err;            /* ERR_PENDING: not yet answered */
-    bool pending;            /* the handler left it to the poller */
-    char resource[256];      /* that the action is checked against */
+    enum err err;       /* ERR_PENDING: not yet answered */
+    bool pending;       /* the handler left it to the poller */
+    char resource[256]; /* that the action is checked against */
     char message[1024];
     json_t *body;
 };
@@ -112,18 +119,28 @@ static void finish(struct call *call, enum err err) {
 static void encode(struct reply *r) {
     struct buf text;
     buf_init(&text, 0);
-    if (r->err) str_copyz(r->message, sizeof r->message, str_from(r->call.fault.message));
-    else if (r->call.operation->out) shape_encode(r->call.operation->out, r->call.out, &text);
+    if (r->err)
+        str_copyz(r->message, sizeof r->message, str_from(r->call.fault.message));
+    else if (r->call.operation->out)
+        shape_encode(r->call.operation->out, r->call.out, &text);
     r->body = json_loadb(text.n ? text.p : "{}", text.n ? text.n : 2, 0, NULL);
     buf_fini(&text);
     arena_fini(&r->arena);
 }
 
-/* Waits until the call was answered: r->err is the verdict, r->body the answer. */
+/* Waits until the call was answered: r->err is the verdict, r->body the answer. A call that nobody answers ends the program. */
 static void reply_wait(struct reply *r) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 60;
+    int late = 0;
     pthread_mutex_lock(&replies_lock);
-    while (r->err == ERR_PENDING) pthread_cond_wait(&replied, &replies_lock);
+    while (r->err == ERR_PENDING && !late) late = pthread_cond_timedwait(&replied, &replies_lock, &until);
     pthread_mutex_unlock(&replies_lock);
+    if (late) {
+        fprintf(stderr, "%s was not answered within a minute\n", r->call.operation->name);
+        abort();
+    }
     encode(r);
 }
 
@@ -137,9 +154,15 @@ static void reply_begin(struct reply *r, const char *account, const char *operat
     while (handler->name && strcmp(handler->name, operation) != 0) handler++;
     while (row->name && strcmp(row->name, operation) != 0) row++;
     if (!handler->name || !row->name) abort();
-    r->call = (struct call){.operation = row, .account = str_from(account), .region = STR("us-east-1"), .arena = &r->arena, .now_ms = clock_now_ms(),
-                            .in = arena_alloc(&r->arena, row->in->size), .out = row->out ? arena_alloc(&r->arena, row->out->size) : NULL,
-                            .engine = r, .finish = finish};
+    r->call = (struct call){.operation = row,
+                            .account = str_from(account),
+                            .region = STR("us-east-1"),
+                            .arena = &r->arena,
+                            .now_ms = clock_now_ms(),
+                            .in = arena_alloc(&r->arena, row->in->size),
+                            .out = row->out ? arena_alloc(&r->arena, row->out->size) : NULL,
+                            .engine = r,
+                            .finish = finish};
     fault_clear(&r->call.fault);
     enum err err = shape_decode(row->in, request, true, &r->arena, r->call.in, &r->call.fault);
     if (!err) {
@@ -152,6 +175,7 @@ static void reply_begin(struct reply *r, const char *account, const char *operat
 
 static void reply_fini(struct reply *r) { json_decref(r->body); }
 
+static struct str request_text(char *out, size_t size, const char *format, va_list ap) __attribute__((format(printf, 3, 0)));
 static struct str request_text(char *out, size_t size, const char *format, va_list ap) {
     int n = vsnprintf(out, size, format, ap);
     if (n < 0 || (size_t)n >= size) abort();
@@ -160,7 +184,8 @@ static struct str request_text(char *out, size_t size, const char *format, va_li
     return str_of(out, (size_t)n);
 }
 
-/* ---- one call after the other ---------------------------------------------------------------------------------------------------------- */
+/* ---- one call after the other ----------------------------------------------------------------------------------------------------------
+ */
 static struct reply last = {.err = ERR_OK};
 static const char *caller = ACCOUNT;
 
@@ -200,15 +225,17 @@ static const char *at(const char *path) { return reply_at(&last, path); }
 static inline size_t count_of(const char *member) { return json_array_size(json_object_get(last.body, member)); }
 
 #define OK(...) assert_int_equal(ask(__VA_ARGS__), ERR_OK)
-#define FAILS(err_, message_, ...)                \
-    do {                                          \
-        assert_int_equal(ask(__VA_ARGS__), err_); \
-        assert_string_equal(last.message, message_); \
+#define FAILS(err_, message_, ...)                                                                                                         \
+    do {                                                                                                                                   \
+        assert_int_equal(ask(__VA_ARGS__), err_);                                                                                          \
+        assert_string_equal(last.message, message_);                                                                                       \
     } while (0)
 #define IS(path, value) assert_string_equal(at(path), value)
 
 static inline void create(const char *name) { OK("CreateQueue", "{'QueueName':'%s'}", name); }
-static inline void send_text(const char *queue, const char *body) { OK("SendMessage", "{'QueueUrl':'%s','MessageBody':'%s'}", queue, body); }
+static inline void send_text(const char *queue, const char *body) {
+    OK("SendMessage", "{'QueueUrl':'%s','MessageBody':'%s'}", queue, body);
+}
 /* The body of the next message, "(none)" when there is none; its handle into handle (NULL: nobody needs it). */
 static inline const char *receive(const char *queue, char *handle) {
     OK("ReceiveMessage", "{'QueueUrl':'%s'}", queue);

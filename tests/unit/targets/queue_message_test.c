@@ -7,7 +7,8 @@
 
 #include "queue_calls.h"
 
-/* Computed apart from this code, by the developer guide's rule: md5 of length, name, length, type, transport byte, length and value of a, then b. */
+/* Computed apart from this code, by the developer guide's rule: md5 of length, name, length, type, transport byte, length and value of a,
+ * then b. */
 #define ATTRIBUTES_MD5 "1ea7e600f93b22bf68d43bf341331c03"
 #define REDRIVE(queue, count) "'RedrivePolicy':'{\\'deadLetterTargetArn\\':\\'" ARN_OF(queue) "\\',\\'maxReceiveCount\\':" count "}'"
 
@@ -32,7 +33,7 @@ static void message_attributes_have_aws_digest(void **state) {
     (void)state;
     create("q");
     OK("SendMessage", "{'QueueUrl':'q','MessageBody':'x','MessageAttributes':{'b':{'DataType':'Binary','BinaryValue':'AQI='},"
-       "'a':{'DataType':'String','StringValue':'one'}}}");
+                      "'a':{'DataType':'String','StringValue':'one'}}}");
     IS("MD5OfMessageAttributes", ATTRIBUTES_MD5);
     OK("ReceiveMessage", "{'QueueUrl':'q','MessageAttributeNames':['All']}");
     IS("Messages.0.MD5OfMessageAttributes", ATTRIBUTES_MD5);
@@ -49,20 +50,24 @@ static void message_attributes_come_by_name_and_prefix(void **state) {
     } rows[] = {{"'x.a'", 1}, {"'x.*'", 2}, {"'.*'", 3}, {"'All'", 3}, {"'y','x.b'", 2}, {"'x'", 0}, {"", 0}};
     create("q");
     OK("SendMessage", "{'QueueUrl':'q','MessageBody':'x','MessageAttributes':{'x.a':{'DataType':'Number','StringValue':'1'},"
-       "'x.b':{'DataType':'String.odd','StringValue':'2'},'y':{'DataType':'String','StringValue':'3'}}}");
+                      "'x.b':{'DataType':'String.odd','StringValue':'2'},'y':{'DataType':'String','StringValue':'3'}}}");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         OK("ReceiveMessage", "{'QueueUrl':'q','VisibilityTimeout':0,'MessageAttributeNames':[%s]}", rows[i].names);
-        assert_int_equal(json_object_size(json_object_get(json_array_get(json_object_get(last.body, "Messages"), 0), "MessageAttributes")), rows[i].count);
+        assert_int_equal(json_object_size(json_object_get(json_array_get(json_object_get(last.body, "Messages"), 0), "MessageAttributes")),
+                         rows[i].count);
     }
 }
 
 static void message_attributes_are_checked(void **state) {
     (void)state;
     create("q");
-    FAILS(ERR_INVALID_PARAMETER, "The message attribute 'a' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.",
+    FAILS(ERR_INVALID_PARAMETER,
+          "The message attribute 'a' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and "
+          "String.",
           "SendMessage", "{'QueueUrl':'q','MessageBody':'x','MessageAttributes':{'a':{'DataType':'Stringy','StringValue':'1'}}}");
-    FAILS(ERR_INVALID_PARAMETER, "The message attribute 'a' must contain non-empty message attribute value for message attribute type 'Number'.",
-          "SendMessage", "{'QueueUrl':'q','MessageBody':'x','MessageAttributes':{'a':{'DataType':'Number','BinaryValue':'AQI='}}}");
+    FAILS(ERR_INVALID_PARAMETER,
+          "The message attribute 'a' must contain non-empty message attribute value for message attribute type 'Number'.", "SendMessage",
+          "{'QueueUrl':'q','MessageBody':'x','MessageAttributes':{'a':{'DataType':'Number','BinaryValue':'AQI='}}}");
     FAILS(ERR_INVALID_PARAMETER, "The message attribute 'a' must contain one value, the one of type 'String'.", "SendMessage",
           "{'QueueUrl':'q','MessageBody':'x','MessageAttributes':{'a':{'DataType':'String','StringValue':'1','BinaryValue':'AQI='}}}");
     assert_string_equal(receive("q", NULL), "(none)");
@@ -140,7 +145,9 @@ static void too_long_a_message_is_refused(void **state) {
 static void batch_answers_each_entry(void **state) {
     (void)state;
     OK("CreateQueue", "{'QueueName':'q','Attributes':{'MaximumMessageSize':'1024'}}");
-    OK("SendMessageBatch", "{'QueueUrl':'q','Entries':[{'Id':'a','MessageBody':'one'},{'Id':'b','MessageBody':'%01025d'},{'Id':'c','MessageBody':'three'}]}", 0);
+    OK("SendMessageBatch",
+       "{'QueueUrl':'q','Entries':[{'Id':'a','MessageBody':'one'},{'Id':'b','MessageBody':'%01025d'},{'Id':'c','MessageBody':'three'}]}",
+       0);
     assert_int_equal(count_of("Successful"), 2);
     IS("Successful.0.Id", "a");
     IS("Successful.1.Id", "c");
@@ -150,7 +157,8 @@ static void batch_answers_each_entry(void **state) {
     IS("Failed.0.SenderFault", "true");
     OK("ReceiveMessage", "{'QueueUrl':'q','MaxNumberOfMessages':10}");
     assert_int_equal(count_of("Messages"), 2);
-    FAILS(ERR_INVALID_PARAMETER, "Id a repeated.", "SendMessageBatch", "{'QueueUrl':'q','Entries':[{'Id':'a','MessageBody':'1'},{'Id':'a','MessageBody':'2'}]}");
+    FAILS(ERR_INVALID_PARAMETER, "Id a repeated.", "SendMessageBatch",
+          "{'QueueUrl':'q','Entries':[{'Id':'a','MessageBody':'1'},{'Id':'a','MessageBody':'2'}]}");
     assert_int_equal(ask("SendMessageBatch", "{'QueueUrl':'q','Entries':[]}"), ERR_VALIDATION);
 }
 
@@ -166,7 +174,8 @@ static void purge_removes_all(void **state) {
     assert_string_equal(receive("q", NULL), "new");
 }
 
-/* ---- handles -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- handles --------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void deleted_message_does_not_come_again(void **state) {
     (void)state;
@@ -225,8 +234,10 @@ static void visibility_can_be_changed_while_in_flight(void **state) {
     assert_string_equal(receive("q", NULL), "(none)");
     OK("ChangeMessageVisibility", "{'QueueUrl':'q','ReceiptHandle':'%s','VisibilityTimeout':0}", handle);
     assert_string_equal(receive("q", NULL), "x");
-    assert_int_equal(ask("ChangeMessageVisibility", "{'QueueUrl':'q','ReceiptHandle':'%s','VisibilityTimeout':9}", handle), ERR_INVALID_PARAMETER);
-    assert_int_equal(ask("ChangeMessageVisibility", "{'QueueUrl':'q','ReceiptHandle':'%s','VisibilityTimeout':43201}", handle), ERR_VALIDATION);
+    assert_int_equal(ask("ChangeMessageVisibility", "{'QueueUrl':'q','ReceiptHandle':'%s','VisibilityTimeout':9}", handle),
+                     ERR_NOT_IN_FLIGHT);
+    assert_int_equal(ask("ChangeMessageVisibility", "{'QueueUrl':'q','ReceiptHandle':'%s','VisibilityTimeout':43201}", handle),
+                     ERR_VALIDATION);
 }
 
 static void batches_of_handles_answer_each_entry(void **state) {
@@ -237,22 +248,26 @@ static void batches_of_handles_answer_each_entry(void **state) {
     send_text("q", "two");
     receive("q", a);
     receive("q", b);
-    OK("ChangeMessageVisibilityBatch", "{'QueueUrl':'q','Entries':[{'Id':'1','ReceiptHandle':'%s','VisibilityTimeout':0},"
-       "{'Id':'2','ReceiptHandle':'bad','VisibilityTimeout':0}]}", a);
+    OK("ChangeMessageVisibilityBatch",
+       "{'QueueUrl':'q','Entries':[{'Id':'1','ReceiptHandle':'%s','VisibilityTimeout':0},"
+       "{'Id':'2','ReceiptHandle':'bad','VisibilityTimeout':0}]}",
+       a);
     IS("Successful.0.Id", "1");
     IS("Failed.0.Id", "2");
     IS("Failed.0.Code", "ReceiptHandleIsInvalid");
     assert_string_equal(receive("q", a), "one");
-    OK("DeleteMessageBatch", "{'QueueUrl':'q','Entries':[{'Id':'1','ReceiptHandle':'%s'},{'Id':'2','ReceiptHandle':'%s'},{'Id':'3','ReceiptHandle':'!'}]}", a, b);
+    OK("DeleteMessageBatch",
+       "{'QueueUrl':'q','Entries':[{'Id':'1','ReceiptHandle':'%s'},{'Id':'2','ReceiptHandle':'%s'},{'Id':'3','ReceiptHandle':'!'}]}", a, b);
     assert_int_equal(count_of("Successful"), 2);
     assert_int_equal(count_of("Failed"), 1);
     OK("ChangeMessageVisibilityBatch", "{'QueueUrl':'q','Entries':[{'Id':'1','ReceiptHandle':'%s','VisibilityTimeout':0}]}", a);
-    IS("Failed.0.Code", "InvalidParameterValueException");
+    IS("Failed.0.Code", "MessageNotInflight");
     turn_clock(60000);
     assert_string_equal(receive("q", NULL), "(none)");
 }
 
-/* ---- redrive -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- redrive --------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void message_received_too_often_goes_to_the_dead_letter_queue(void **state) {
     (void)state;
@@ -319,7 +334,8 @@ static void sources_of_a_dead_letter_queue_are_listed(void **state) {
     assert_int_equal(count_of("queueUrls"), 2);
 }
 
-/* ---- FIFO ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- FIFO -----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void send_fifo(const char *body, const char *group, const char *dedup) {
     OK("SendMessage", "{'QueueUrl':'q.fifo','MessageBody':'%s','MessageGroupId':'%s','MessageDeduplicationId':'%s'}", body, group, dedup);
@@ -328,11 +344,14 @@ static void send_fifo(const char *body, const char *group, const char *dedup) {
 static void fifo_wants_a_group_and_a_deduplication_id(void **state) {
     (void)state;
     create("q.fifo");
-    FAILS(ERR_INVALID_PARAMETER, "The request must contain the parameter MessageGroupId.", "SendMessage", "{'QueueUrl':'q.fifo','MessageBody':'x'}");
-    FAILS(ERR_INVALID_PARAMETER, "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
-          "SendMessage", "{'QueueUrl':'q.fifo','MessageBody':'x','MessageGroupId':'g'}");
-    assert_int_equal(ask("SendMessage", "{'QueueUrl':'q.fifo','MessageBody':'x','MessageGroupId':'g','MessageDeduplicationId':'d','DelaySeconds':1}"),
-                     ERR_INVALID_PARAMETER);
+    FAILS(ERR_INVALID_PARAMETER, "The request must contain the parameter MessageGroupId.", "SendMessage",
+          "{'QueueUrl':'q.fifo','MessageBody':'x'}");
+    FAILS(ERR_INVALID_PARAMETER,
+          "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly", "SendMessage",
+          "{'QueueUrl':'q.fifo','MessageBody':'x','MessageGroupId':'g'}");
+    assert_int_equal(
+        ask("SendMessage", "{'QueueUrl':'q.fifo','MessageBody':'x','MessageGroupId':'g','MessageDeduplicationId':'d','DelaySeconds':1}"),
+        ERR_INVALID_PARAMETER);
 }
 
 static void fifo_keeps_order_and_closes_a_group_in_flight(void **state) {
@@ -384,14 +403,30 @@ static void content_serves_as_deduplication_id(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, end)
     const struct CMUnitTest tests[] = {
-        T(message_comes_with_its_digest_and_id), T(message_attributes_have_aws_digest), T(message_attributes_come_by_name_and_prefix),
-        T(message_attributes_are_checked), T(system_attributes_are_given_when_asked_for), T(received_message_hides_for_the_visibility_timeout),
-        T(delay_hides_a_message_at_first), T(receive_gives_at_most_what_was_asked_for), T(too_long_a_message_is_refused), T(batch_answers_each_entry),
-        T(purge_removes_all), T(deleted_message_does_not_come_again), T(stale_handle_deletes_nothing), T(damaged_and_foreign_handles_are_refused),
-        T(visibility_can_be_changed_while_in_flight), T(batches_of_handles_answer_each_entry),
-        T(message_received_too_often_goes_to_the_dead_letter_queue), T(messages_stay_when_the_dead_letter_queue_is_gone), T(redrive_policy_is_checked),
-        T(sources_of_a_dead_letter_queue_are_listed), T(fifo_wants_a_group_and_a_deduplication_id), T(fifo_keeps_order_and_closes_a_group_in_flight),
-        T(equal_deduplication_ids_are_one_message_for_five_minutes), T(content_serves_as_deduplication_id),
+        T(message_comes_with_its_digest_and_id),
+        T(message_attributes_have_aws_digest),
+        T(message_attributes_come_by_name_and_prefix),
+        T(message_attributes_are_checked),
+        T(system_attributes_are_given_when_asked_for),
+        T(received_message_hides_for_the_visibility_timeout),
+        T(delay_hides_a_message_at_first),
+        T(receive_gives_at_most_what_was_asked_for),
+        T(too_long_a_message_is_refused),
+        T(batch_answers_each_entry),
+        T(purge_removes_all),
+        T(deleted_message_does_not_come_again),
+        T(stale_handle_deletes_nothing),
+        T(damaged_and_foreign_handles_are_refused),
+        T(visibility_can_be_changed_while_in_flight),
+        T(batches_of_handles_answer_each_entry),
+        T(message_received_too_often_goes_to_the_dead_letter_queue),
+        T(messages_stay_when_the_dead_letter_queue_is_gone),
+        T(redrive_policy_is_checked),
+        T(sources_of_a_dead_letter_queue_are_listed),
+        T(fifo_wants_a_group_and_a_deduplication_id),
+        T(fifo_keeps_order_and_closes_a_group_in_flight),
+        T(equal_deduplication_ids_are_one_message_for_five_minutes),
+        T(content_serves_as_deduplication_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,7 +55,8 @@ static void routed_event_ends_a_wait(void **state) {
     struct txn txn;
     struct fault fault;
     struct reply r;
-    const struct delivery d = {.arn = STR(ARN_OF("q")), .account = STR(ACCOUNT), .input = STR("{}"), .event_id = STR("e"), .now_ms = clock_now_ms()};
+    const struct delivery d = {
+        .arn = STR(ARN_OF("q")), .account = STR(ACCOUNT), .input = STR("{}"), .event_id = STR("e"), .now_ms = clock_now_ms()};
     create("q");
     wait_begin(&r, "q", 20);
     arena_init(&a, 0);
@@ -127,7 +128,8 @@ static void too_many_that_wait_are_told_so(void **state) {
         wait_begin(&r[i], "q", 20);
         assert_true(r[i].pending);
     }
-    FAILS(ERR_THROTTLING, "1000 receivers are waiting already; try again without WaitTimeSeconds.", "ReceiveMessage", "{'QueueUrl':'q','WaitTimeSeconds':1}");
+    FAILS(ERR_THROTTLING, "1000 receivers are waiting already; try again without WaitTimeSeconds.", "ReceiveMessage",
+          "{'QueueUrl':'q','WaitTimeSeconds':1}");
     OK("ReceiveMessage", "{'QueueUrl':'q'}");
     turn_clock(20000);
     for (int i = 0; i < 1000; i++) wait_end(&r[i], "(none)");
@@ -199,7 +201,8 @@ static void old_messages_go(void **state) {
     assert_string_equal(receive("long", NULL), "kept");
 }
 
-/* ---- threads -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- threads
+ * -------------------------------------------------------------------------------------------------------------------------------- */
 
 enum { WORKERS = 3, EACH = 60 };
 static _Atomic int received[WORKERS * EACH], total, consuming;
@@ -246,8 +249,9 @@ static void *change(void *ctx) {
     (void)ctx;
     for (int i = 0; i < EACH; i++) {
         struct reply r;
-        ask_as_thread(&r, "SetQueueAttributes", i % 2 ? "{\"QueueUrl\":\"q\",\"Attributes\":{\"Policy\":\"{}\"}}"
-                                                      : "{\"QueueUrl\":\"q\",\"Attributes\":{\"Policy\":\"\",\"VisibilityTimeout\":\"43200\"}}");
+        ask_as_thread(&r, "SetQueueAttributes",
+                      i % 2 ? "{\"QueueUrl\":\"q\",\"Attributes\":{\"Policy\":\"{}\"}}"
+                            : "{\"QueueUrl\":\"q\",\"Attributes\":{\"Policy\":\"\",\"VisibilityTimeout\":\"43200\"}}");
         reply_fini(&r);
     }
     return NULL;
@@ -278,10 +282,19 @@ static void messages_are_received_once_by_many_threads(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, end)
     const struct CMUnitTest tests[] = {
-        T(message_that_is_there_is_given_at_once), T(send_ends_a_wait), T(routed_event_ends_a_wait), T(wait_ends_without_messages_when_its_time_is_over),
-        T(queue_can_make_every_receive_wait), T(message_whose_delay_ends_ends_a_wait), T(every_message_finds_one_of_those_that_wait),
-        T(too_many_that_wait_are_told_so), T(end_of_the_daemon_ends_all_waits), T(failed_look_is_the_callers_error),
-        T(deleted_queue_leaves_no_wait_behind), T(old_messages_go), T(messages_are_received_once_by_many_threads),
+        T(message_that_is_there_is_given_at_once),
+        T(send_ends_a_wait),
+        T(routed_event_ends_a_wait),
+        T(wait_ends_without_messages_when_its_time_is_over),
+        T(queue_can_make_every_receive_wait),
+        T(message_whose_delay_ends_ends_a_wait),
+        T(every_message_finds_one_of_those_that_wait),
+        T(too_many_that_wait_are_told_so),
+        T(end_of_the_daemon_ends_all_waits),
+        T(failed_look_is_the_callers_error),
+        T(deleted_queue_leaves_no_wait_behind),
+        T(old_messages_go),
+        T(messages_are_received_once_by_many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,8 +13,14 @@
 static char why[sizeof((struct fault *)0)->message];
 
 static struct delivery delivery_to(const char *arn, const char *input) {
-    return (struct delivery){.arn = str_from(arn), .account = STR(ACCOUNT), .source_arn = STR(RULE_ARN), .input = str_from(input), .event = str_from(input),
-                             .event_id = STR(EVENT_ID), .now_ms = clock_now_ms(), .attempt = 1};
+    return (struct delivery){.arn = str_from(arn),
+                             .account = STR(ACCOUNT),
+                             .source_arn = STR(RULE_ARN),
+                             .input = str_from(input),
+                             .event = str_from(input),
+                             .event_id = STR(EVENT_ID),
+                             .now_ms = clock_now_ms(),
+                             .attempt = 1};
 }
 
 /* Routes and, as flow does, commits what was added. */
@@ -35,8 +41,8 @@ static enum outcome route(struct delivery d) {
 
 static void takes_arns_of_queues_only(void **state) {
     (void)state;
-    static const char *const others[] = {"arn:aws:sns:us-east-1:" ACCOUNT ":q", "arn:aws:sqs:us-east-1:12:q", "arn:aws:sqs:us-east-1:" ACCOUNT ":a:b", "q",
-                                         URL_OF("q"), ""};
+    static const char *const others[] = {
+        "arn:aws:sns:us-east-1:" ACCOUNT ":q", "arn:aws:sqs:us-east-1:12:q", "arn:aws:sqs:us-east-1:" ACCOUNT ":a:b", "q", URL_OF("q"), ""};
     assert_true(queues.kind->in_store);
     assert_true(queues.kind->takes(STR(ARN_OF("q"))));
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) assert_false(queues.kind->takes(str_from(others[i])));
@@ -185,10 +191,20 @@ static void full_arena_is_an_error_of_ours(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, end)
     const struct CMUnitTest tests[] = {
-        T(takes_arns_of_queues_only), T(event_becomes_one_message), T(attributes_travel_with_the_event), T(delay_of_the_queue_applies),
-        T(missing_queue_is_no_resource), T(too_long_an_event_is_invalid), T(another_accounts_queue_must_allow_it), T(own_queue_needs_no_policy),
-        T(fifo_queue_needs_a_group), T(event_id_deduplicates_when_nothing_else_does), T(given_deduplication_id_comes_first),
-        T(content_comes_before_the_event_id), T(queue_without_fifo_takes_no_group_and_no_deduplication), T(full_arena_is_an_error_of_ours),
+        T(takes_arns_of_queues_only),
+        T(event_becomes_one_message),
+        T(attributes_travel_with_the_event),
+        T(delay_of_the_queue_applies),
+        T(missing_queue_is_no_resource),
+        T(too_long_an_event_is_invalid),
+        T(another_accounts_queue_must_allow_it),
+        T(own_queue_needs_no_policy),
+        T(fifo_queue_needs_a_group),
+        T(event_id_deduplicates_when_nothing_else_does),
+        T(given_deduplication_id_comes_first),
+        T(content_comes_before_the_event_id),
+        T(queue_without_fifo_takes_no_group_and_no_deduplication),
+        T(full_arena_is_an_error_of_ours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

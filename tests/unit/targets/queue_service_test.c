@@ -117,7 +117,7 @@ static void creating_again_is_fine_unless_attributes_differ(void **state) {
     create("q", (const struct pair[]){{"VisibilityTimeout", "60"}, {NULL, NULL}});
     create("q", (const struct pair[]){{"VisibilityTimeout", "60"}, {NULL, NULL}});
     create("q", PLAIN);
-    assert_int_equal(create_err("q", (const struct pair[]){{"VisibilityTimeout", "61"}, {NULL, NULL}}, &c), ERR_EXISTS);
+    assert_int_equal(create_err("q", (const struct pair[]){{"VisibilityTimeout", "61"}, {NULL, NULL}}, &c), ERR_QUEUE_EXISTS);
     assert_string_equal(c.call.fault.message, "A queue already exists with the same name and a different value for attribute VisibilityTimeout");
     arena_fini(&c.arena);
 }
@@ -169,7 +169,7 @@ static void a_received_message_is_hidden_until_its_time_then_comes_again(void **
     done("DeleteMessage", &(struct queue_handle){.url = STR("q"), .handle = str_from(second)});
     clock_fake(1790000999000);
     receives("q", "", NULL);
-    refused("ChangeMessageVisibility", &(struct queue_handle){.url = STR("q"), .handle = str_from(second), .visibility = {true, 1}}, ERR_INVALID_PARAMETER, NULL);
+    refused("ChangeMessageVisibility", &(struct queue_handle){.url = STR("q"), .handle = str_from(second), .visibility = {true, 1}}, ERR_NOT_IN_FLIGHT, NULL);
 }
 
 static void handles_are_checked(void **state) {

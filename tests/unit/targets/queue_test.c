@@ -7,7 +7,8 @@
 
 #include "queue_calls.h"
 
-/* ---- queues ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- queues ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void created_queue_has_its_url_and_defaults(void **state) {
     (void)state;
@@ -40,7 +41,7 @@ static void creating_again_is_fine_when_attributes_agree(void **state) {
 static void creating_again_with_another_attribute_is_refused(void **state) {
     (void)state;
     create("q");
-    FAILS(ERR_EXISTS, "A queue already exists with the same name and a different value for attribute DelaySeconds", "CreateQueue",
+    FAILS(ERR_QUEUE_EXISTS, "A queue already exists with the same name and a different value for attribute DelaySeconds", "CreateQueue",
           "{'QueueName':'q','Attributes':{'DelaySeconds':'5'}}");
 }
 
@@ -49,17 +50,21 @@ static void every_number_has_its_bounds(void **state) {
     static const struct {
         const char *name;
         int64_t least, most;
-    } rows[] = {{"VisibilityTimeout", 0, 43200}, {"MessageRetentionPeriod", 60, 1209600}, {"DelaySeconds", 0, 900},
-                {"ReceiveMessageWaitTimeSeconds", 0, 20}, {"MaximumMessageSize", 1024, 1048576}};
+    } rows[] = {{"VisibilityTimeout", 0, 43200},
+                {"MessageRetentionPeriod", 60, 1209600},
+                {"DelaySeconds", 0, 900},
+                {"ReceiveMessageWaitTimeSeconds", 0, 20},
+                {"MaximumMessageSize", 1024, 1048576}};
     create("q");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char message[256], path[64];
-        snprintf(message, sizeof message, "Invalid value for the parameter %s. Reason: Must be an integer from %" PRId64 " to %" PRId64 ".", rows[i].name,
-                 rows[i].least, rows[i].most);
+        snprintf(message, sizeof message, "Invalid value for the parameter %s. Reason: Must be an integer from %" PRId64 " to %" PRId64 ".",
+                 rows[i].name, rows[i].least, rows[i].most);
         for (int side = 0; side < 2; side++) {
             int64_t good = side ? rows[i].most : rows[i].least, bad = side ? good + 1 : good - 1;
             OK("SetQueueAttributes", "{'QueueUrl':'q','Attributes':{'%s':'%" PRId64 "'}}", rows[i].name, good);
-            FAILS(ERR_INVALID_PARAMETER, message, "SetQueueAttributes", "{'QueueUrl':'q','Attributes':{'%s':'%" PRId64 "'}}", rows[i].name, bad);
+            FAILS(ERR_INVALID_PARAMETER, message, "SetQueueAttributes", "{'QueueUrl':'q','Attributes':{'%s':'%" PRId64 "'}}", rows[i].name,
+                  bad);
             OK("GetQueueAttributes", "{'QueueUrl':'q','AttributeNames':['%s']}", rows[i].name);
             snprintf(path, sizeof path, "Attributes.%s", rows[i].name);
             char text[32];
@@ -81,7 +86,8 @@ static void unknown_attribute_is_refused(void **state) {
 static void refused_change_changes_nothing(void **state) {
     (void)state;
     create("q");
-    assert_int_equal(ask("SetQueueAttributes", "{'QueueUrl':'q','Attributes':{'DelaySeconds':'9','VisibilityTimeout':'x'}}"), ERR_INVALID_PARAMETER);
+    assert_int_equal(ask("SetQueueAttributes", "{'QueueUrl':'q','Attributes':{'DelaySeconds':'9','VisibilityTimeout':'x'}}"),
+                     ERR_INVALID_PARAMETER);
     OK("GetQueueAttributes", "{'QueueUrl':'q','AttributeNames':['DelaySeconds','VisibilityTimeout']}");
     IS("Attributes.DelaySeconds", "0");
     IS("Attributes.VisibilityTimeout", "30");
@@ -130,8 +136,15 @@ static void url_arn_and_name_name_the_same_queue(void **state) {
 
 static void what_names_no_queue_is_missing(void **state) {
     (void)state;
-    static const char *const spellings[] = {"nothing", URL_OF("nothing"), ARN_OF("nothing"), "http://x/q", "http://", "https://host/1234/q",
-                                            "arn:aws:sns:us-east-1:" ACCOUNT ":q", "http://" ACCOUNT "/q", "http://host/" ACCOUNT "/"};
+    static const char *const spellings[] = {"nothing",
+                                            URL_OF("nothing"),
+                                            ARN_OF("nothing"),
+                                            "http://x/q",
+                                            "http://",
+                                            "https://host/1234/q",
+                                            "arn:aws:sns:us-east-1:" ACCOUNT ":q",
+                                            "http://" ACCOUNT "/q",
+                                            "http://host/" ACCOUNT "/"};
     create("q");
     for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++)
         FAILS(ERR_QUEUE_MISSING, "The specified queue does not exist.", "ReceiveMessage", "{'QueueUrl':'%s'}", spellings[i]);
@@ -189,8 +202,10 @@ static void deleted_queue_is_gone_with_its_messages(void **state) {
 static void queues_outlive_the_process(void **state) {
     (void)state;
     create("dead");
-    OK("CreateQueue", "{'QueueName':'q','Attributes':{'VisibilityTimeout':'7','Policy':'{\\'a\\':1}',"
-       "'RedrivePolicy':'{\\'deadLetterTargetArn\\':\\'%s\\',\\'maxReceiveCount\\':3}'}}", ARN_OF("dead"));
+    OK("CreateQueue",
+       "{'QueueName':'q','Attributes':{'VisibilityTimeout':'7','Policy':'{\\'a\\':1}',"
+       "'RedrivePolicy':'{\\'deadLetterTargetArn\\':\\'%s\\',\\'maxReceiveCount\\':3}'}}",
+       ARN_OF("dead"));
     OK("CreateQueue", "{'QueueName':'f.fifo','Attributes':{'ContentBasedDeduplication':'true'}}");
     turn_clock(5000);
     OK("SetQueueAttributes", "{'QueueUrl':'q','Attributes':{'DelaySeconds':'0'}}");
@@ -264,11 +279,24 @@ static void damaged_record_stops_the_start(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, end)
     const struct CMUnitTest tests[] = {
-        T(created_queue_has_its_url_and_defaults), T(creating_again_is_fine_when_attributes_agree), T(creating_again_with_another_attribute_is_refused),
-        T(every_number_has_its_bounds), T(unknown_attribute_is_refused), T(refused_change_changes_nothing), T(only_the_attributes_asked_for_are_given),
-        T(fifo_and_the_name_go_together), T(bad_names_are_refused), T(url_arn_and_name_name_the_same_queue), T(what_names_no_queue_is_missing),
-        T(another_account_names_the_queue_in_full), T(list_goes_by_prefix_and_pages), T(deleted_queue_is_gone_with_its_messages),
-        T(queues_outlive_the_process), T(policy_is_checked_and_can_be_taken_away), T(failed_commit_changes_nothing), T(damaged_record_stops_the_start),
+        T(created_queue_has_its_url_and_defaults),
+        T(creating_again_is_fine_when_attributes_agree),
+        T(creating_again_with_another_attribute_is_refused),
+        T(every_number_has_its_bounds),
+        T(unknown_attribute_is_refused),
+        T(refused_change_changes_nothing),
+        T(only_the_attributes_asked_for_are_given),
+        T(fifo_and_the_name_go_together),
+        T(bad_names_are_refused),
+        T(url_arn_and_name_name_the_same_queue),
+        T(what_names_no_queue_is_missing),
+        T(another_account_names_the_queue_in_full),
+        T(list_goes_by_prefix_and_pages),
+        T(deleted_queue_is_gone_with_its_messages),
+        T(queues_outlive_the_process),
+        T(policy_is_checked_and_can_be_taken_away),
+        T(failed_commit_changes_nothing),
+        T(damaged_record_stops_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
