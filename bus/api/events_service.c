@@ -19,13 +19,13 @@ static enum err allowed(struct call *call, struct str resource, const struct con
 
 /* Resolves the bus an operation names and asks whether the caller may do it to the bus itself. */
 static enum err on_bus(void *self, struct call *call, struct str name_or_arn, struct bus_ref *bus) {
-    enum err err = bus_ref_parse(call->account, name_or_arn, bus, &call->fault);
+    enum err err = bus_ref_parse(world_of(self), call->account, name_or_arn, bus, &call->fault);
     return err ? err : allowed(call, world_bus_arn(world_of(self), call->arena, *bus), NULL, 0);
 }
 
 /* The same for a rule of a bus; absent rule: any of its rules. */
 static enum err on_rule(void *self, struct call *call, struct str bus_name, struct str rule, struct bus_ref *bus) {
-    enum err err = bus_ref_parse(call->account, bus_name, bus, &call->fault);
+    enum err err = bus_ref_parse(world_of(self), call->account, bus_name, bus, &call->fault);
     return err ? err : allowed(call, world_rule_arn(world_of(self), call->arena, *bus, rule.p ? rule : STR("*")), NULL, 0);
 }
 
@@ -216,7 +216,7 @@ static enum err put_rule(void *self, struct call *call) {
     const struct events_put_rule *in = call->in;
     struct events_put_rule_answer *out = call->out;
     struct bus_ref bus;
-    enum err err = bus_ref_parse(call->account, in->bus, &bus, &call->fault);
+    enum err err = bus_ref_parse(world_of(self), call->account, in->bus, &bus, &call->fault);
     if (!err) err = may_put_rule(call, world_rule_arn(world_of(self), call->arena, bus, in->name), in->pattern);
     if (err) return err;
     struct rule_spec spec = {.bus = bus,
@@ -344,7 +344,7 @@ static enum err put_targets(void *self, struct call *call) {
     bool whole = !json.failed;
     buf_fini(&json);
     if (!whole) return no_memory(call);
-    enum err err = bus_ref_parse(call->account, in->bus, &bus, &call->fault);
+    enum err err = bus_ref_parse(world_of(self), call->account, in->bus, &bus, &call->fault);
     struct condition_value keys[] = {{"events:TargetArn", arns, in->targets.n}, {"events:creatorAccount", &call->account, 1}};
     if (!err) err = allowed(call, world_rule_arn(world_of(self), call->arena, bus, in->rule), keys, 2);
     struct target_failure *failures;

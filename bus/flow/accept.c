@@ -33,7 +33,7 @@ static void refuse(struct batch *b, struct entry_result *result, enum err err, c
 static enum err find_bus(struct batch *b, const struct entry *e, const struct bus_view **bus, struct fault *fault) {
     struct bus_ref ref;
     *bus = NULL;
-    enum err err = bus_ref_parse(b->x->caller->account, e->bus, &ref, fault);
+    enum err err = bus_ref_parse(b->flow->world, b->x->caller->account, e->bus, &ref, fault);
     if (err) return err;
     *bus = snapshot_bus(b->r.snapshot, ref.account, ref.name);
     if (*bus || b->flow->settings->aws_quirks) return ERR_OK;

@@ -159,6 +159,7 @@ void dedup_settle(struct dedup *d, const struct id *ids, size_t count, bool acce
             d->live--;
         }
     }
+    while (d->tail > d->head && at_position(d, d->tail - 1)->state == GONE) d->tail--; /* refused ids take no room from accepted ones */
     pthread_mutex_unlock(&d->lock);
 }
 

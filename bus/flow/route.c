@@ -118,6 +118,7 @@ static void crossing_refused(struct routing *r, const struct rule_view *rule, co
 
 static enum err route_to_bus(struct routing *r, const struct rule_view *rule, const struct target_view *t, const struct arn *arn) {
     const struct bus_view *to = snapshot_bus(r->snapshot, arn->account, arn_name(arn, "event-bus"));
+    if (to && !str_eq(to->head->arn, t->arn)) to = NULL; /* another region's: and the path of buses is compared by ARN */
     enum hop_verdict verdict = hop_check(&r->path, t->arn, (int)r->flow->settings->hop_limit);
     if (verdict != HOP_OK) {
         crossing_refused(r, rule, t, verdict);

@@ -66,8 +66,8 @@ void caller_release(struct caller *caller);
 
 /* ---- buses and policies ------------------------------------------------------------------------------------------------------- */
 struct bus_ref { struct str account, name; };
-/* From a name ("default", or absent for it) of `account`, or from any bus's ARN. ERR_VALIDATION for what is neither. Views. */
-enum err bus_ref_parse(struct str account, struct str name_or_arn, struct bus_ref *ref, struct fault *fault) MUST_USE;
+/* From a name ("default", or absent for it) of `account`, or from any bus's ARN, of this region. ERR_VALIDATION for what is neither. Views. */
+enum err bus_ref_parse(const struct world *w, struct str account, struct str name_or_arn, struct bus_ref *ref, struct fault *fault) MUST_USE;
 /* arn:aws:events:REGION:ACCOUNT:event-bus/NAME and rule/..., into a. */
 struct str world_bus_arn(const struct world *w, struct arena *a, struct bus_ref bus);
 struct str world_rule_arn(const struct world *w, struct arena *a, struct bus_ref bus, struct str rule);

@@ -19,16 +19,16 @@ static bool name_is_valid(struct str name) {
     return true;
 }
 
-enum err bus_ref_parse(struct str account, struct str text, struct bus_ref *ref, struct fault *fault) {
+enum err bus_ref_parse(const struct world *w, struct str account, struct str text, struct bus_ref *ref, struct fault *fault) {
     *ref = (struct bus_ref){account, text.n ? text : STR("default")};
     struct arn arn;
     if (arn_parse(ref->name, &arn)) {
         struct str name = arn_name(&arn, "event-bus");
-        if (!str_eqz(arn.service, "events") || !name.p || !account_is_valid(arn.account))
+        if (!str_eqz(arn.service, "events") || !str_eq(arn.region, w->region) || !name.p || !account_is_valid(arn.account))
             return fault_at(fault, ERR_VALIDATION, "eventBusName", 0, 0,
-                            "Parameter EventBusName is not valid. Reason: '%.*s' is not the ARN of an event bus "
-                            "(arn:aws:events:REGION:ACCOUNT:event-bus/NAME).",
-                            STR_ARG(text));
+                            "Parameter EventBusName is not valid. Reason: '%.*s' is not the ARN of an event bus here "
+                            "(arn:aws:events:%.*s:ACCOUNT:event-bus/NAME).",
+                            STR_ARG(text), STR_ARG(w->region));
         *ref = (struct bus_ref){arn.account, name};
     }
     if (name_is_valid(ref->name)) return ERR_OK;
@@ -243,23 +243,27 @@ enum err world_remove_permission(struct world *w, struct bus_ref bus, struct str
 /* ---- tags ------------------------------------------------------------------------------------------------------------------------------
  */
 /* What an ARN names: a bus (rule absent) or a rule of a bus. */
-static enum err tagged(struct str text, struct bus_ref *bus, struct str *rule, struct fault *fault) {
+static bool tagged_parts(struct str text, struct bus_ref *bus, struct str *rule) {
     struct arn arn;
     *rule = STR_NULL;
-    if (arn_parse(text, &arn) && str_eqz(arn.service, "events")) {
-        struct str name = arn_name(&arn, "event-bus"), path = arn_name(&arn, "rule");
-        if (name.p) {
-            *bus = (struct bus_ref){arn.account, name};
-            return ERR_OK;
-        }
-        if (path.p) {
-            size_t slash = path.n;
-            while (slash && path.p[slash - 1] != '/') slash--;
-            *rule = str_skip(path, slash);
-            *bus = (struct bus_ref){arn.account, slash ? str_of(path.p, slash - 1) : STR("default")};
-            return ERR_OK;
-        }
-    }
+    if (!arn_parse(text, &arn) || !str_eqz(arn.service, "events")) return false;
+    struct str name = arn_name(&arn, "event-bus"), path = arn_name(&arn, "rule");
+    *bus = (struct bus_ref){arn.account, name};
+    if (name.p || !path.p) return name.p;
+    size_t slash = path.n;
+    while (slash && path.p[slash - 1] != '/') slash--;
+    *rule = str_skip(path, slash);
+    *bus = (struct bus_ref){arn.account, slash ? str_of(path.p, slash - 1) : STR("default")};
+    return true;
+}
+
+/* Only the ARN that policies were asked about will do: another spelling of it (another region, rule/default/R) would pass by a Deny. */
+static enum err tagged(const struct world *w, struct str text, struct bus_ref *bus, struct str *rule, struct fault *fault) {
+    struct arena a;
+    arena_init(&a, 0);
+    bool exact = tagged_parts(text, bus, rule) && str_eq(text, rule->p ? world_rule_arn(w, &a, *bus, *rule) : world_bus_arn(w, &a, *bus));
+    arena_fini(&a);
+    if (exact) return ERR_OK;
     return fault_at(fault, ERR_VALIDATION, "resourceARN", 0, 0, "'%.*s' is not the ARN of an event bus or of a rule.", STR_ARG(text));
 }
 
@@ -300,7 +304,7 @@ static enum err need_rule(const struct bus_slot *slot, struct str name, struct r
 static enum err change_tags(struct world *w, struct str arn, const struct retag *change, struct fault *fault) {
     struct bus_ref bus;
     struct str name;
-    enum err err = tagged(arn, &bus, &name, fault);
+    enum err err = tagged(w, arn, &bus, &name, fault);
     if (err) return err;
     struct arena a;
     arena_init(&a, 0);
@@ -336,7 +340,7 @@ enum err world_untag(struct world *w, struct str arn, const struct str *keys, si
 enum err world_list_tags(struct world *w, struct str arn, struct arena *a, struct tag **tags, size_t *count, struct fault *fault) {
     struct bus_ref bus;
     struct str name;
-    enum err err = tagged(arn, &bus, &name, fault);
+    enum err err = tagged(w, arn, &bus, &name, fault);
     if (err) return err;
     struct bus_slot *slot;
     struct rule_view *rule = NULL;
