@@ -605,7 +605,7 @@ static void a_bulk_load_shows_at_its_end(void **state) {
     world_bulk_begin(world_of(&x));
     world_bulk_begin(world_of(&x));
     for (int i = 0; i < 10; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "r%d", i);
         assert_int_equal(put_rule(&x, bus, name, PATTERN, NULL), ERR_OK);
     }
