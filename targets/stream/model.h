@@ -5,8 +5,15 @@
 
 #include "operation.h"
 
-/* A request may name up to STREAM_SHARDS_ASKED shards, as with Kinesis; more than STREAM_SHARDS_MAX are past this installation's limit. */
-enum { STREAM_SHARDS_MAX = 256, STREAM_SHARDS_ASKED = 10000, STREAM_KEY_MAX = 256 /* characters */, STREAM_HOURS_DEFAULT = 24, STREAM_HOURS_MAX = 8760, STREAM_DATA_MAX = 1048576, STREAM_GET_MAX = 10000 };
+enum {
+    STREAM_SHARDS_ASKED = 10000, /* a request may name so many, as with Kinesis; */
+    STREAM_SHARDS_MAX = 256,     /* more than these are past this installation's limit */
+    STREAM_KEY_MAX = 256,        /* characters */
+    STREAM_HOURS_DEFAULT = 24,
+    STREAM_HOURS_MAX = 8760,
+    STREAM_DATA_MAX = 1048576,
+    STREAM_GET_MAX = 10000
+};
 
 struct stream_create { /* CreateStream, UpdateStream */
     struct str name, arn;

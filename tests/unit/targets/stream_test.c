@@ -59,7 +59,8 @@ static void create(const char *name, int64_t shards) {
     done("CreateStream", &(struct stream_create){.name = str_from(name), .shards = {shards > 0, shards}});
 }
 
-/* ---- shards ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- shards -----------------------------------------------------------------------------------------------------------------------------
+ */
 static void shards_cover_all_hashes_without_gap_or_overlap(void **state) {
     (void)state;
     static const uint32_t counts[] = {1, 2, 3, 7, 10, 255, 256};
@@ -72,7 +73,8 @@ static void shards_cover_all_hashes_without_gap_or_overlap(void **state) {
             stream_shard_start(&s, i, first);
             assert_int_equal(stream_shard_of(&s, first), i);
             stream_shard_start(&s, i + 1, last);
-            for (int b = 15; b >= 0 && last[b]-- == 0; b--) {}
+            for (int b = 15; b >= 0 && last[b]-- == 0; b--) {
+            }
             assert_int_equal(stream_shard_of(&s, last), i);
         }
         memset(last, 0xff, 16);
@@ -102,8 +104,12 @@ static void hashes_are_written_and_read_as_decimal_numbers(void **state) {
 static void the_partition_keys_md5_picks_the_shard(void **state) {
     (void)state;
     create("s", 2);
-    static const struct { const char *key, *hash, *shard; } rows[] = {{"a", NULL, "shardId-000000000000"}, {"b", NULL, "shardId-000000000001"},
-        {"a", "170141183460469231731687303715884105728", "shardId-000000000001"}, {"b", "170141183460469231731687303715884105727", "shardId-000000000000"}};
+    static const struct {
+        const char *key, *hash, *shard;
+    } rows[] = {{"a", NULL, "shardId-000000000000"},
+                {"b", NULL, "shardId-000000000001"},
+                {"a", "170141183460469231731687303715884105728", "shardId-000000000001"},
+                {"b", "170141183460469231731687303715884105727", "shardId-000000000000"}};
     for (size_t i = 0; i < 4; i++) {
         struct host_call c;
         struct stream_put in = {.name = STR("s"), .data = STR("x"), .key = str_from(rows[i].key), .hash_key = str_from(rows[i].hash)};
@@ -113,11 +119,14 @@ static void the_partition_keys_md5_picks_the_shard(void **state) {
         assert_true(str_eqz(out->sequence, i < 2 ? "1" : "2"));
         arena_fini(&c.arena);
     }
-    refused("PutRecord", &(struct stream_put){.name = STR("s"), .data = STR("x"), .key = STR("k"), .hash_key = STR("340282366920938463463374607431768211456")},
+    refused("PutRecord",
+            &(struct stream_put){
+                .name = STR("s"), .data = STR("x"), .key = STR("k"), .hash_key = STR("340282366920938463463374607431768211456")},
             ERR_VALIDATION, NULL);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------------------------------
+ */
 static void put_n(const char *name, int n) {
     for (int i = 0; i < n; i++) {
         char data[16];
@@ -169,7 +178,8 @@ static void each_kind_of_iterator_begins_where_it_should(void **state) {
     arena_fini(&c.arena);
     assert_int_equal(iterator(&c, (struct stream_iterator){.type = STR("AT_TIMESTAMP")}, text, sizeof text), ERR_VALIDATION);
     arena_fini(&c.arena);
-    assert_int_equal(iterator(&c, (struct stream_iterator){.type = STR("LATEST"), .shard = STR("shardId-000000000001")}, text, sizeof text), ERR_NOT_FOUND);
+    assert_int_equal(iterator(&c, (struct stream_iterator){.type = STR("LATEST"), .shard = STR("shardId-000000000001")}, text, sizeof text),
+                     ERR_NOT_FOUND);
     arena_fini(&c.arena);
 }
 
@@ -214,7 +224,8 @@ static void damaged_and_old_iterators_are_refused(void **state) {
     arena_fini(&a);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------------------------------
+ */
 static void a_stream_is_made_once_described_and_deleted(void **state) {
     (void)state;
     struct host_call c;
@@ -227,7 +238,8 @@ static void a_stream_is_made_once_described_and_deleted(void **state) {
     assert_true(d->more.v);
     arena_fini(&c.arena);
     done("DeleteStream", &(struct stream_reference){.arn = STR("arn:aws:kinesis:us-east-1:111122223333:stream/s")});
-    refused("DescribeStreamSummary", &(struct stream_reference){.name = STR("s")}, ERR_NOT_FOUND, "Stream s under account 111122223333 not found.");
+    refused("DescribeStreamSummary", &(struct stream_reference){.name = STR("s")}, ERR_NOT_FOUND,
+            "Stream s under account 111122223333 not found.");
 }
 
 static void retention_only_goes_the_way_it_was_asked_to(void **state) {
@@ -256,11 +268,13 @@ static void streams_and_records_are_there_after_a_restart(void **state) {
     arena_fini(&c.arena);
 }
 
-/* ---- naming ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- naming -----------------------------------------------------------------------------------------------------------------------------
+ */
 /* Policies speak of one ARN of a stream: another spelling of it must not reach the stream behind their back. */
 static void other_spellings_of_an_arn_name_no_stream(void **state) {
     (void)state;
-    static const char *const arns[] = {"arn:aws:kinesis:eu-west-1:111122223333:stream/s", "arn:aws-cn:kinesis:us-east-1:111122223333:stream/s",
+    static const char *const arns[] = {"arn:aws:kinesis:eu-west-1:111122223333:stream/s",
+                                       "arn:aws-cn:kinesis:us-east-1:111122223333:stream/s",
                                        "arn:aws:kinesis:us-east-1:111122223333:stream:s", "arn:aws:kinesis::111122223333:stream/s"};
     create("s", 1);
     done("DescribeStreamSummary", &(struct stream_reference){.arn = STR("arn:aws:kinesis:us-east-1:111122223333:stream/s")});
@@ -292,11 +306,14 @@ static void policies_are_asked_about_the_stream(void **state) {
     struct stream_get get = {.iterator = str_from(text)};
     struct stream_reference name = {.name = STR("s")}, arn = {.arn = STR("arn:aws:kinesis:us-east-1:999999999999:stream/s")};
     struct stream_list all = {.token = STR_NULL};
-    const struct { const char *operation; void *in; const char *resource; } rows[] = {
-        {"DeleteStream", &name, "arn:aws:kinesis:us-east-1:111122223333:stream/s"},
-        {"DeleteStream", &arn, "arn:aws:kinesis:us-east-1:999999999999:stream/s"},
-        {"GetRecords", &get, "arn:aws:kinesis:us-east-1:111122223333:stream/s"},
-        {"ListStreams", &all, "arn:aws:kinesis:us-east-1:111122223333:stream/*"}};
+    const struct {
+        const char *operation;
+        void *in;
+        const char *resource;
+    } rows[] = {{"DeleteStream", &name, "arn:aws:kinesis:us-east-1:111122223333:stream/s"},
+                {"DeleteStream", &arn, "arn:aws:kinesis:us-east-1:999999999999:stream/s"},
+                {"GetRecords", &get, "arn:aws:kinesis:us-east-1:111122223333:stream/s"},
+                {"ListStreams", &all, "arn:aws:kinesis:us-east-1:111122223333:stream/*"}};
     struct arena a;
     arena_init(&a, 0);
     for (size_t i = 0; i < 4; i++) {
@@ -310,7 +327,8 @@ static void policies_are_asked_about_the_stream(void **state) {
     arena_fini(&a);
 }
 
-/* ---- paging ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- paging -----------------------------------------------------------------------------------------------------------------------------
+ */
 static void lists_of_streams_have_pages(void **state) {
     (void)state;
     static const char *const names[] = {"a", "b", "b-1", "c", "d"};
@@ -318,7 +336,8 @@ static void lists_of_streams_have_pages(void **state) {
     char token[64] = "";
     for (size_t i = 0; i < 5; i++) create(names[i], 1);
     for (size_t seen = 0; seen < 5;) {
-        assert_int_equal(run(&c, "ListStreams", &(struct stream_list){.token = token[0] ? str_from(token) : STR_NULL, .limit = {true, 2}}), ERR_OK);
+        assert_int_equal(run(&c, "ListStreams", &(struct stream_list){.token = token[0] ? str_from(token) : STR_NULL, .limit = {true, 2}}),
+                         ERR_OK);
         const struct stream_list_answer *out = c.call.out;
         assert_int_equal(out->names.n, seen < 4 ? 2 : 1);
         for (size_t i = 0; i < out->names.n; i++) assert_true(str_eqz(*LIST_AT(out->names, struct str, i), names[seen++]));
@@ -347,10 +366,12 @@ static void lists_of_shards_have_pages(void **state) {
         str_copyz(token, sizeof token, out->token);
         arena_fini(&c.arena);
     }
-    refused("ListShards", &(struct stream_list_shards){.name = STR("s"), .token = STR("shardId-9")}, ERR_VALIDATION, "Parameter NextToken is not valid.");
+    refused("ListShards", &(struct stream_list_shards){.name = STR("s"), .token = STR("shardId-9")}, ERR_VALIDATION,
+            "Parameter NextToken is not valid.");
 }
 
-/* ---- many records ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- many records -----------------------------------------------------------------------------------------------------------------------
+ */
 static void many_records_are_put_in_order_or_not_at_all(void **state) {
     (void)state;
     struct host_call c;
@@ -368,7 +389,8 @@ static void many_records_are_put_in_order_or_not_at_all(void **state) {
     }
     arena_fini(&c.arena);
     entries[499].hash_key = STR("340282366920938463463374607431768211456");
-    refused("PutRecords", &(struct stream_put_many){.name = STR("s"), .records = {true, 500, entries}}, ERR_VALIDATION, "ExplicitHashKey must be below 2^128.");
+    refused("PutRecords", &(struct stream_put_many){.name = STR("s"), .records = {true, 500, entries}}, ERR_VALIDATION,
+            "ExplicitHashKey must be below 2^128.");
     reads((struct stream_iterator){.type = STR("AFTER_SEQUENCE_NUMBER"), .sequence = STR("500")}, 0, "");
 }
 
@@ -383,8 +405,11 @@ static void answers_say_how_far_behind_they_are(void **state) {
     arena_init(&a, 0);
     txn_init(&txn, &a);
     for (int64_t i = 2; i > 0; i--) { /* accepted two seconds, and one second, before host_run's now */
-        struct delivery d = {.arn = STR("arn:aws:kinesis:us-east-1:111122223333:stream/s"), .account = STR("111122223333"), .input = STR("{}"),
-                             .event_id = STR("e"), .now_ms = 1790000000000 - i * 1000};
+        struct delivery d = {.arn = STR("arn:aws:kinesis:us-east-1:111122223333:stream/s"),
+                             .account = STR("111122223333"),
+                             .input = STR("{}"),
+                             .event_id = STR("e"),
+                             .now_ms = 1790000000000 - i * 1000};
         assert_int_equal(target.kind->route(target.self, &d, &txn, &fault), OUTCOME_DELIVERED);
     }
     assert_int_equal(committer_run(host.committer, &txn, &fault), ERR_OK);
@@ -401,7 +426,8 @@ static void answers_say_how_far_behind_they_are(void **state) {
     }
 }
 
-/* ---- positions -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- positions --------------------------------------------------------------------------------------------------------------------------
+ */
 static void sequence_numbers_must_come_from_the_shard(void **state) {
     (void)state;
     static const char *const bad[] = {"4", "5", "9223372036854775807", "9223372036854775808", "99999999999999999999999999", "-1", "x"};
@@ -412,7 +438,9 @@ static void sequence_numbers_must_come_from_the_shard(void **state) {
     put_n("s", 3);
     for (size_t t = 0; t < 2; t++)
         for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-            assert_int_equal(iterator(&c, (struct stream_iterator){.type = str_from(types[t]), .sequence = str_from(bad[i])}, text, sizeof text), ERR_VALIDATION);
+            assert_int_equal(
+                iterator(&c, (struct stream_iterator){.type = str_from(types[t]), .sequence = str_from(bad[i])}, text, sizeof text),
+                ERR_VALIDATION);
             assert_non_null(strstr(c.call.fault.message, "StartingSequenceNumber"));
             arena_fini(&c.arena);
         }
@@ -430,11 +458,13 @@ static void an_iterator_is_of_one_stream_not_of_its_name(void **state) {
     arena_fini(&c.arena);
     done("DeleteStream", &(struct stream_reference){.name = STR("s")});
     create("s", 1);
-    refused("GetRecords", &(struct stream_get){.iterator = str_from(text)}, ERR_NOT_FOUND, "Stream s under account 111122223333 not found.");
+    refused("GetRecords", &(struct stream_get){.iterator = str_from(text)}, ERR_NOT_FOUND,
+            "Stream s under account 111122223333 not found.");
     reads((struct stream_iterator){.type = STR("TRIM_HORIZON")}, 0, "");
 }
 
-/* ---- limits ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- limits -----------------------------------------------------------------------------------------------------------------------------
+ */
 static void more_shards_than_the_limit_are_refused(void **state) {
     (void)state;
     create("most", 256);
@@ -443,7 +473,8 @@ static void more_shards_than_the_limit_are_refused(void **state) {
     refused("DescribeStreamSummary", &(struct stream_reference){.name = STR("more")}, ERR_NOT_FOUND, NULL);
 }
 
-/* ---- retention -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- retention --------------------------------------------------------------------------------------------------------------------------
+ */
 /* How many records a shard has, read past the service: until there are `wanted`; false after half a minute of real time. */
 static bool await_records(int64_t number, size_t wanted) {
     int64_t until = clock_mono_ns() + INT64_C(30000000000);
@@ -485,7 +516,8 @@ static void old_records_go(void **state) {
     arena_fini(&c.arena);
 }
 
-/* ---- routing ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- routing ----------------------------------------------------------------------------------------------------------------------------
+ */
 static enum outcome route(const struct delivery *d, struct txn *txn) {
     struct fault fault;
     fault_clear(&fault);
@@ -500,8 +532,11 @@ static void routing_appends_one_record_or_says_why_not(void **state) {
     create("s", 1);
     arena_init(&a, 0);
     txn_init(&txn, &a);
-    struct delivery d = {.arn = STR("arn:aws:kinesis:us-east-1:111122223333:stream/s"), .account = STR("111122223333"), .input = STR("{}"),
-                         .event_id = STR("7bf73129-1428-4cd3-a780-95db273d1602"), .now_ms = 5};
+    struct delivery d = {.arn = STR("arn:aws:kinesis:us-east-1:111122223333:stream/s"),
+                         .account = STR("111122223333"),
+                         .input = STR("{}"),
+                         .event_id = STR("7bf73129-1428-4cd3-a780-95db273d1602"),
+                         .now_ms = 5};
     assert_int_equal(route(&d, &txn), OUTCOME_DELIVERED);
     assert_int_equal(txn.count, 1);
     assert_true(str_eq(txn.first->u.append.partition_key, d.event_id));
@@ -532,10 +567,18 @@ static void partition_keys_are_measured_in_characters(void **state) {
     txn_init(&txn, &a);
     memset(ascii, 'k', sizeof ascii);
     for (size_t i = 0; i < sizeof wide; i += 4) memcpy(wide + i, "\xf0\x9f\x98\x80", 4);
-    struct delivery d = {.arn = STR("arn:aws:kinesis:us-east-1:111122223333:stream/s"), .account = STR("111122223333"), .input = STR("{}"),
-                         .event_id = STR("e"), .now_ms = 5};
-    const struct { struct str key; enum outcome outcome; } rows[] = {{str_of(ascii, 256), OUTCOME_DELIVERED}, {str_of(ascii, 257), OUTCOME_INVALID_PARAMETER},
-        {str_of(wide, 256 * 4), OUTCOME_DELIVERED}, {str_of(wide, 257 * 4), OUTCOME_INVALID_PARAMETER}};
+    struct delivery d = {.arn = STR("arn:aws:kinesis:us-east-1:111122223333:stream/s"),
+                         .account = STR("111122223333"),
+                         .input = STR("{}"),
+                         .event_id = STR("e"),
+                         .now_ms = 5};
+    const struct {
+        struct str key;
+        enum outcome outcome;
+    } rows[] = {{str_of(ascii, 256), OUTCOME_DELIVERED},
+                {str_of(ascii, 257), OUTCOME_INVALID_PARAMETER},
+                {str_of(wide, 256 * 4), OUTCOME_DELIVERED},
+                {str_of(wide, 257 * 4), OUTCOME_INVALID_PARAMETER}};
     for (size_t i = 0; i < 4; i++) {
         d.partition_key = rows[i].key;
         assert_int_equal(route(&d, &txn), rows[i].outcome);
@@ -551,8 +594,11 @@ static void a_full_arena_is_an_error_of_ours(void **state) {
     create("s", 1);
     arena_init(&a, 1);
     txn_init(&txn, &a);
-    struct delivery d = {.arn = STR("arn:aws:kinesis:us-east-1:111122223333:stream/s"), .account = STR("111122223333"), .input = STR("{}"),
-                         .event_id = STR("e"), .now_ms = 5};
+    struct delivery d = {.arn = STR("arn:aws:kinesis:us-east-1:111122223333:stream/s"),
+                         .account = STR("111122223333"),
+                         .input = STR("{}"),
+                         .event_id = STR("e"),
+                         .now_ms = 5};
     assert_int_equal(route(&d, &txn), OUTCOME_INTERNAL_ERROR);
     assert_int_equal(txn.count, 0);
     arena_fini(&a);

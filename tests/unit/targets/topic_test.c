@@ -1,4 +1,5 @@
-/* Topics: subscriptions, what each protocol gets, filters, failures, paging, restarts. The flow is a fake that writes down what is forwarded. */
+/* Topics: subscriptions, what each protocol gets, filters, failures, paging, restarts. The flow is a fake that writes down what is
+ * forwarded. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,10 +18,9 @@
 static struct target target;
 static bool let_in;
 
-/* ---- the fake flow -------------------------------------------------------------------------------------------------------------------- */
-static struct sent {
-    char arn[128], input[2048], subject[64], attributes[512], dead[128];
-} sent[64];
+/* ---- the fake flow --------------------------------------------------------------------------------------------------------------------
+ */
+static struct sent { char arn[128], input[2048], subject[64], attributes[512], dead[128]; } sent[64];
 static size_t sent_count;
 static const char *fails; /* an ARN that has no resource behind it */
 
@@ -94,7 +94,8 @@ static int setup_failing(void **state) {
     return target_topic_new(&host, &target, &fault) ? -1 : 0;
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- calls
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 static enum err run(struct host_call *c, const char *operation, void *in) { return host_run(c, &target, operation, in); }
 static void done(const char *operation, void *in) {
     struct host_call c;
@@ -111,17 +112,23 @@ static void refused(const char *operation, void *in, enum err wanted) {
 }
 static void create(const char *name) { done("CreateTopic", &(struct topic_create){.name = str_from(name)}); }
 
-static void subscribe_with(const char *topic, const char *protocol, const char *endpoint, const char *attribute, const char *value, char arn[256]) {
+static void subscribe_with(const char *topic, const char *protocol, const char *endpoint, const char *attribute, const char *value,
+                           char arn[256]) {
     struct host_call c;
     struct map_entry item = {.key = str_from(attribute), .s = str_from(value)};
-    struct topic_subscribe in = {.arn = str_from(topic), .protocol = str_from(protocol), .endpoint = str_from(endpoint), .attributes = {attribute, attribute ? 1 : 0, &item}};
+    struct topic_subscribe in = {.arn = str_from(topic),
+                                 .protocol = str_from(protocol),
+                                 .endpoint = str_from(endpoint),
+                                 .attributes = {attribute, attribute ? 1 : 0, &item}};
     enum err err = run(&c, "Subscribe", &in);
     if (err) print_error("%s\n", c.call.fault.message);
     assert_int_equal(err, ERR_OK);
     if (arn) str_copyz(arn, 256, ((const struct topic_subscription_arn *)c.call.out)->arn);
     arena_fini(&c.arena);
 }
-static void subscribe(const char *topic, const char *protocol, const char *endpoint) { subscribe_with(topic, protocol, endpoint, NULL, NULL, NULL); }
+static void subscribe(const char *topic, const char *protocol, const char *endpoint) {
+    subscribe_with(topic, protocol, endpoint, NULL, NULL, NULL);
+}
 static void publish(const char *topic, const char *message, const char *subject) {
     done("Publish", &(struct topic_publish){.arn = str_from(topic), .message = str_from(message), .subject = str_from(subject)});
 }
@@ -133,7 +140,8 @@ static const struct sent *to(const char *arn) {
     return NULL;
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- tests
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 static void every_protocol_gets_its_form(void **state) {
     (void)state;
     create("t");
@@ -147,8 +155,12 @@ static void every_protocol_gets_its_form(void **state) {
     static const char *const enveloped[] = {QUEUE, "http://127.0.0.1/x", "mailto:json@example.com"};
     for (size_t i = 0; i < 3; i++) {
         const char *input = to(enveloped[i])->input;
-        static const char *const parts[] = {"{\"Type\":\"Notification\",\"MessageId\":\"", "\"TopicArn\":\"" ARN "t\"", "\"Subject\":\"greeting\"",
-                                            "\"Message\":\"hello \\\"you\\\"\"", "\"Timestamp\":\"2026-09-21T14:13:20.000Z\"", "\"UnsubscribeURL\":\""};
+        static const char *const parts[] = {"{\"Type\":\"Notification\",\"MessageId\":\"",
+                                            "\"TopicArn\":\"" ARN "t\"",
+                                            "\"Subject\":\"greeting\"",
+                                            "\"Message\":\"hello \\\"you\\\"\"",
+                                            "\"Timestamp\":\"2026-09-21T14:13:20.000Z\"",
+                                            "\"UnsubscribeURL\":\""};
         for (size_t k = 0; k < 6; k++) {
             if (!strstr(input, parts[k])) print_error("%s is not in %s\n", parts[k], input);
             assert_non_null(strstr(input, parts[k]));
@@ -157,7 +169,9 @@ static void every_protocol_gets_its_form(void **state) {
     assert_string_equal(to("mailto:me@example.com")->input, "hello \"you\"");
     assert_string_equal(to("mailto:me@example.com")->subject, "greeting");
     const char *function = to("arn:aws:lambda:us-east-1:111122223333:function:f")->input;
-    assert_int_equal(strncmp(function, "{\"Records\":[{\"EventSource\":\"aws:sns\",\"EventVersion\":\"1.0\",\"EventSubscriptionArn\":\"" ARN "t:", 60), 0);
+    assert_int_equal(
+        strncmp(function, "{\"Records\":[{\"EventSource\":\"aws:sns\",\"EventVersion\":\"1.0\",\"EventSubscriptionArn\":\"" ARN "t:", 60),
+        0);
     assert_non_null(strstr(function, "\"Sns\":{\"Type\":\"Notification\""));
 }
 
@@ -183,7 +197,8 @@ static void filters_look_at_attributes_or_body(void **state) {
     struct map_entry item = {.key = STR("colour"), .p = &value};
     done("Publish", &(struct topic_publish){.arn = STR(ARN "t"), .message = STR("m"), .attributes = {true, 1, &item}});
     assert_int_equal(sent_count, 1);
-    done("SetSubscriptionAttributes", &(struct topic_set_attribute){.arn = str_from(arn), .name = STR("FilterPolicyScope"), .value = STR("MessageBody")});
+    done("SetSubscriptionAttributes",
+         &(struct topic_set_attribute){.arn = str_from(arn), .name = STR("FilterPolicyScope"), .value = STR("MessageBody")});
     publish(ARN "t", "{\"colour\":1}", NULL);
     assert_int_equal(sent_count, 2);
     publish(ARN "t", "{\"size\":1}", NULL);
@@ -191,30 +206,39 @@ static void filters_look_at_attributes_or_body(void **state) {
     done("SetSubscriptionAttributes", &(struct topic_set_attribute){.arn = str_from(arn), .name = STR("FilterPolicy")});
     publish(ARN "t", "{\"size\":1}", NULL);
     assert_int_equal(sent_count, 3);
-    refused("SetSubscriptionAttributes", &(struct topic_set_attribute){.arn = str_from(arn), .name = STR("FilterPolicy"), .value = STR("[]")}, ERR_INVALID_PARAMETER);
-    refused("SetSubscriptionAttributes", &(struct topic_set_attribute){.arn = str_from(arn), .name = STR("Colour"), .value = STR("x")}, ERR_INVALID_PARAMETER);
+    refused("SetSubscriptionAttributes",
+            &(struct topic_set_attribute){.arn = str_from(arn), .name = STR("FilterPolicy"), .value = STR("[]")}, ERR_INVALID_PARAMETER);
+    refused("SetSubscriptionAttributes", &(struct topic_set_attribute){.arn = str_from(arn), .name = STR("Colour"), .value = STR("x")},
+            ERR_INVALID_PARAMETER);
 }
 
 static void a_failing_subscription_does_not_touch_the_others(void **state) {
     (void)state;
     log_level_set(LOG_ERROR);
     create("t");
-    subscribe_with(ARN "t", "sqs", "arn:aws:sqs:us-east-1:111122223333:gone", "RedrivePolicy", "{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:111122223333:dead\"}", NULL);
+    subscribe_with(ARN "t", "sqs", "arn:aws:sqs:us-east-1:111122223333:gone", "RedrivePolicy",
+                   "{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:111122223333:dead\"}", NULL);
     subscribe(ARN "t", "sqs", QUEUE);
     fails = "arn:aws:sqs:us-east-1:111122223333:gone";
     publish(ARN "t", "m", NULL);
     assert_int_equal(sent_count, 2);
     to(QUEUE);
-    assert_non_null(strstr(to("arn:aws:sqs:us-east-1:111122223333:dead")->attributes, "\"ERROR_CODE\":{\"DataType\":\"String\",\"StringValue\":\"NO_RESOURCE\"}"));
+    assert_non_null(strstr(to("arn:aws:sqs:us-east-1:111122223333:dead")->attributes,
+                           "\"ERROR_CODE\":{\"DataType\":\"String\",\"StringValue\":\"NO_RESOURCE\"}"));
 }
 
 static void endpoints_must_fit_their_protocols(void **state) {
     (void)state;
-    static const struct { const char *protocol, *endpoint; } bad[] = {{"sqs", "q"}, {"sqs", ARN "t"}, {"lambda", QUEUE}, {"http", "https://x"}, {"https", "http://x"},
-                                                                       {"email", "nobody"}, {"email", "a@b\r\nc"}};
+    static const struct {
+        const char *protocol, *endpoint;
+    } bad[] = {{"sqs", "q"},          {"sqs", ARN "t"},    {"lambda", QUEUE},    {"http", "https://x"},
+               {"https", "http://x"}, {"email", "nobody"}, {"email", "a@b\r\nc"}};
     create("t");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        refused("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = str_from(bad[i].protocol), .endpoint = str_from(bad[i].endpoint)}, ERR_INVALID_PARAMETER);
+        refused(
+            "Subscribe",
+            &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = str_from(bad[i].protocol), .endpoint = str_from(bad[i].endpoint)},
+            ERR_INVALID_PARAMETER);
     refused("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "gone"), .protocol = STR("sqs"), .endpoint = STR(QUEUE)}, ERR_NOT_FOUND);
     refused("Publish", &(struct topic_publish){.arn = STR(ARN "gone"), .message = STR("m")}, ERR_NOT_FOUND);
     refused("Publish", &(struct topic_publish){.message = STR("m")}, ERR_INVALID_PARAMETER);
@@ -251,7 +275,8 @@ static void pages_hold_every_subscription_once(void **state) {
     size_t total = 0;
     for (int page = 0; page < 10; page++) {
         struct host_call c;
-        assert_int_equal(run(&c, "ListSubscriptions", &(struct topic_list_subscriptions){.token = token[0] ? str_from(token) : STR_NULL}), ERR_OK);
+        assert_int_equal(run(&c, "ListSubscriptions", &(struct topic_list_subscriptions){.token = token[0] ? str_from(token) : STR_NULL}),
+                         ERR_OK);
         const struct topic_list_subscriptions_answer *out = c.call.out;
         for (size_t i = 0; i < out->subscriptions.n; i++) {
             int n;
@@ -305,7 +330,8 @@ static void another_accounts_rule_needs_the_topics_policy(void **state) {
     arena_init(&a, 0);
     txn_init(&txn, &a);
     fault_clear(&fault);
-    struct delivery d = {.arn = STR(ARN "t"), .account = STR("999999999999"), .input = STR("{}"), .event = STR("{}"), .event_id = STR("e"), .now_ms = 5};
+    struct delivery d = {
+        .arn = STR(ARN "t"), .account = STR("999999999999"), .input = STR("{}"), .event = STR("{}"), .event_id = STR("e"), .now_ms = 5};
     assert_int_equal(target.kind->route(target.self, &d, &txn, &fault), OUTCOME_NO_PERMISSIONS);
     done("SetTopicAttributes", &(struct topic_set_attribute){.arn = STR(ARN "t"), .name = STR("Policy"), .value = STR("{}")});
     let_in = true;
@@ -319,7 +345,8 @@ static void another_accounts_rule_needs_the_topics_policy(void **state) {
 /* Policies speak of one ARN of a topic: another spelling of it must not reach the topic behind their back. */
 static void other_spellings_of_an_arn_name_no_topic(void **state) {
     (void)state;
-    static const char *const arns[] = {"arn:aws:sns:eu-west-1:111122223333:t", "arn:aws-cn:sns:us-east-1:111122223333:t", "arn:aws:sns::111122223333:t"};
+    static const char *const arns[] = {"arn:aws:sns:eu-west-1:111122223333:t", "arn:aws-cn:sns:us-east-1:111122223333:t",
+                                       "arn:aws:sns::111122223333:t"};
     struct arena a;
     struct txn txn;
     struct fault fault;
@@ -328,10 +355,16 @@ static void other_spellings_of_an_arn_name_no_topic(void **state) {
     arena_init(&a, 0);
     txn_init(&txn, &a);
     for (size_t i = 0; i < 3; i++) {
-        struct delivery d = {.arn = str_from(arns[i]), .account = STR("111122223333"), .input = STR("{}"), .event = STR("{}"), .event_id = STR("e"), .now_ms = 5};
+        struct delivery d = {.arn = str_from(arns[i]),
+                             .account = STR("111122223333"),
+                             .input = STR("{}"),
+                             .event = STR("{}"),
+                             .event_id = STR("e"),
+                             .now_ms = 5};
         refused("GetTopicAttributes", &(struct topic_arn){.arn = str_from(arns[i])}, ERR_NOT_FOUND);
         refused("Publish", &(struct topic_publish){.arn = str_from(arns[i]), .message = STR("m")}, ERR_NOT_FOUND);
-        refused("Subscribe", &(struct topic_subscribe){.arn = str_from(arns[i]), .protocol = STR("email"), .endpoint = STR("a@b.c")}, ERR_NOT_FOUND);
+        refused("Subscribe", &(struct topic_subscribe){.arn = str_from(arns[i]), .protocol = STR("email"), .endpoint = STR("a@b.c")},
+                ERR_NOT_FOUND);
         done("DeleteTopic", &(struct topic_arn){.arn = str_from(arns[i])}); /* what is not there is gone */
         assert_int_equal(target.kind->route(target.self, &d, &txn, &fault), OUTCOME_NO_RESOURCE);
     }
@@ -362,18 +395,22 @@ static void message_attributes_are_checked(void **state) {
         struct topic_attribute_value value = i < sizeof bad / sizeof bad[0] ? bad[i] : good[i - sizeof bad / sizeof bad[0]];
         struct map_entry item = {.key = STR("colour"), .p = &value};
         struct topic_publish in = {.arn = STR(ARN "t"), .message = STR("m"), .attributes = {true, 1, &item}};
-        if (i < sizeof bad / sizeof bad[0]) refused("Publish", &in, ERR_INVALID_PARAMETER);
-        else done("Publish", &in);
+        if (i < sizeof bad / sizeof bad[0])
+            refused("Publish", &in, ERR_INVALID_PARAMETER);
+        else
+            done("Publish", &in);
     }
     assert_int_equal(sent_count, sizeof good / sizeof good[0]);
 }
 
 static void attributes_are_seen_by_filters_as_json(void **state) {
     (void)state;
-    static const struct { struct topic_attribute_value value; const char *json; } rows[] = {
-        {{.type = {"String", 6}, .text = {"5", 1}}, "{\"a\":\"5\"}"},
-        {{.type = {"Number", 6}, .text = {"5", 1}}, "{\"a\":5}"},
-        {{.type = {"String.Array", 12}, .text = {"[\"x\",2]", 7}}, "{\"a\":[\"x\",2]}"}};
+    static const struct {
+        struct topic_attribute_value value;
+        const char *json;
+    } rows[] = {{{.type = {"String", 6}, .text = {"5", 1}}, "{\"a\":\"5\"}"},
+                {{.type = {"Number", 6}, .text = {"5", 1}}, "{\"a\":5}"},
+                {{.type = {"String.Array", 12}, .text = {"[\"x\",2]", 7}}, "{\"a\":[\"x\",2]}"}};
     create("t");
     subscribe_with(ARN "t", "sqs", QUEUE, "FilterPolicy", "{\"a\":[\"x\"]}", NULL);
     for (size_t i = 0; i < 3; i++) {
@@ -405,8 +442,10 @@ static void a_full_topic_can_still_be_changed(void **state) {
     assert_int_equal(full->count, SUBSCRIPTIONS_MAX);
     resource_unref(&old->r);
     assert_true(resources_show(&service->topics, &full->r));
-    refused("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("one@too.many")}, ERR_LIMIT);
-    done("SetSubscriptionAttributes", &(struct topic_set_attribute){.arn = str_from(arn), .name = STR("RawMessageDelivery"), .value = STR("true")});
+    refused("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("one@too.many")},
+            ERR_LIMIT);
+    done("SetSubscriptionAttributes",
+         &(struct topic_set_attribute){.arn = str_from(arn), .name = STR("RawMessageDelivery"), .value = STR("true")});
     done("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("first@example.com")});
     done("Unsubscribe", &(struct topic_subscription_arn){.arn = str_from(arn)});
     done("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("one@too.many")});
@@ -501,7 +540,8 @@ static void a_failed_commit_changes_nothing(void **state) {
     refused("CreateTopic", &(struct topic_create){.name = STR("u")}, ERR_STORAGE_FULL);
     refused("GetTopicAttributes", &(struct topic_arn){.arn = STR(ARN "u")}, ERR_NOT_FOUND);
     store_fault_at(host_store, 1, ERR_STORAGE_FULL, false);
-    refused("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("a@b.c")}, ERR_STORAGE_FULL);
+    refused("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("a@b.c")},
+            ERR_STORAGE_FULL);
     assert_int_equal(run(&c, "ListSubscriptionsByTopic", &(struct topic_list_subscriptions){.arn = STR(ARN "t")}), ERR_OK);
     assert_int_equal(((const struct topic_list_subscriptions_answer *)c.call.out)->subscriptions.n, 0);
     arena_fini(&c.arena);
@@ -512,22 +552,33 @@ static void a_failed_commit_changes_nothing(void **state) {
 
 static void attribute_values_are_checked(void **state) {
     (void)state;
-    static const char *const bad[][2] = {{"FilterPolicyScope", "Message"}, {"RawMessageDelivery", "yes"}, {"RedrivePolicy", "{}"}, {"RedrivePolicy", "not json"},
-                                         {"RedrivePolicy", "{\"deadLetterTargetArn\":\"" ARN "t\"}"}, {"RedrivePolicy", "{\"deadLetterTargetArn\":5}"}};
+    static const char *const bad[][2] = {{"FilterPolicyScope", "Message"},
+                                         {"RawMessageDelivery", "yes"},
+                                         {"RedrivePolicy", "{}"},
+                                         {"RedrivePolicy", "not json"},
+                                         {"RedrivePolicy", "{\"deadLetterTargetArn\":\"" ARN "t\"}"},
+                                         {"RedrivePolicy", "{\"deadLetterTargetArn\":5}"}};
     char arn[256];
     create("t");
     subscribe_with(ARN "t", "sqs", QUEUE, NULL, NULL, arn);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct map_entry item = {.key = str_from(bad[i][0]), .s = str_from(bad[i][1])};
-        refused("SetSubscriptionAttributes", &(struct topic_set_attribute){.arn = str_from(arn), .name = item.key, .value = item.s}, ERR_INVALID_PARAMETER);
-        refused("Subscribe", &(struct topic_subscribe){.arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("a@b.c"), .attributes = {true, 1, &item}},
+        refused("SetSubscriptionAttributes", &(struct topic_set_attribute){.arn = str_from(arn), .name = item.key, .value = item.s},
+                ERR_INVALID_PARAMETER);
+        refused("Subscribe",
+                &(struct topic_subscribe){
+                    .arn = STR(ARN "t"), .protocol = STR("email"), .endpoint = STR("a@b.c"), .attributes = {true, 1, &item}},
                 ERR_INVALID_PARAMETER);
     }
-    refused("SetTopicAttributes", &(struct topic_set_attribute){.arn = STR(ARN "t"), .name = STR("Colour"), .value = STR("red")}, ERR_INVALID_PARAMETER);
-    refused("SetSubscriptionAttributes", &(struct topic_set_attribute){.arn = STR(ARN "t:gone"), .name = STR("RawMessageDelivery"), .value = STR("true")}, ERR_NOT_FOUND);
+    refused("SetTopicAttributes", &(struct topic_set_attribute){.arn = STR(ARN "t"), .name = STR("Colour"), .value = STR("red")},
+            ERR_INVALID_PARAMETER);
+    refused("SetSubscriptionAttributes",
+            &(struct topic_set_attribute){.arn = STR(ARN "t:gone"), .name = STR("RawMessageDelivery"), .value = STR("true")},
+            ERR_NOT_FOUND);
 }
 
-/* ---- threads ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------------------------------------------------------------------------
+ */
 enum { ROUNDS = 200 };
 static void *route_often(void *ctx) {
     (void)ctx;
@@ -537,7 +588,8 @@ static void *route_often(void *ctx) {
         struct fault fault;
         arena_init(&a, 0);
         txn_init(&txn, &a);
-        struct delivery d = {.arn = STR(ARN "t"), .account = STR("111122223333"), .input = STR("{}"), .event = STR("{}"), .event_id = STR("e"), .now_ms = 5};
+        struct delivery d = {
+            .arn = STR(ARN "t"), .account = STR("111122223333"), .input = STR("{}"), .event = STR("{}"), .event_id = STR("e"), .now_ms = 5};
         if (target.kind->route(target.self, &d, &txn, &fault) != OUTCOME_DELIVERED) abort();
         arena_fini(&a);
     }
@@ -568,12 +620,25 @@ static void routing_goes_on_while_subscriptions_change(void **state) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(every_protocol_gets_its_form), T(raw_delivery_is_the_message_itself_with_its_attributes), T(filters_look_at_attributes_or_body),
-        T(a_failing_subscription_does_not_touch_the_others), T(endpoints_must_fit_their_protocols), T(subscribing_again_is_the_same_subscription),
-        T(pages_hold_every_subscription_once), T(topics_and_subscriptions_are_there_after_a_restart), T(another_accounts_rule_needs_the_topics_policy),
-        T(other_spellings_of_an_arn_name_no_topic), T(message_attributes_are_checked), T(attributes_are_seen_by_filters_as_json),
-        T(a_full_topic_can_still_be_changed), T(a_fifo_topic_wants_a_group), T(creating_a_topic_again_gives_the_same_topic),
-        T(lists_of_topics_have_pages), T(subscriptions_are_listed_by_topic), cmocka_unit_test_setup_teardown(a_failed_commit_changes_nothing, setup_failing, teardown), T(attribute_values_are_checked),
+        T(every_protocol_gets_its_form),
+        T(raw_delivery_is_the_message_itself_with_its_attributes),
+        T(filters_look_at_attributes_or_body),
+        T(a_failing_subscription_does_not_touch_the_others),
+        T(endpoints_must_fit_their_protocols),
+        T(subscribing_again_is_the_same_subscription),
+        T(pages_hold_every_subscription_once),
+        T(topics_and_subscriptions_are_there_after_a_restart),
+        T(another_accounts_rule_needs_the_topics_policy),
+        T(other_spellings_of_an_arn_name_no_topic),
+        T(message_attributes_are_checked),
+        T(attributes_are_seen_by_filters_as_json),
+        T(a_full_topic_can_still_be_changed),
+        T(a_fifo_topic_wants_a_group),
+        T(creating_a_topic_again_gives_the_same_topic),
+        T(lists_of_topics_have_pages),
+        T(subscriptions_are_listed_by_topic),
+        cmocka_unit_test_setup_teardown(a_failed_commit_changes_nothing, setup_failing, teardown),
+        T(attribute_values_are_checked),
         T(routing_goes_on_while_subscriptions_change),
     };
     return cmocka_run_group_tests_name("targets/topic", tests, NULL, NULL);
