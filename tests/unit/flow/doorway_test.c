@@ -388,5 +388,5 @@ int main(void) {
         T(stored_ids_are_forgotten_after_the_window),
         T(a_batch_is_judged_entry_by_entry),
     };
-    return cmocka_run_group_tests_name("flow/accept", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("flow/doorway", tests, NULL, NULL);
 }
