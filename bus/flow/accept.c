@@ -154,7 +154,7 @@ static bool remember_ids(struct batch *b) {
 void flow_accept(struct flow *f, struct accept *x) {
     x->err = ERR_OK;
     fault_clear(&x->fault);
-    if (lanes_pending(f->lanes) > f->settings->pending_deliveries) {
+    if (lanes_pending(f->lanes) >= f->settings->pending_deliveries) {
         x->err = fault_set(&x->fault, ERR_THROTTLING,
                            "%lld deliveries are waiting for their targets (setting pending-deliveries); try again later.",
                            (long long)lanes_pending(f->lanes));
