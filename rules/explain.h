@@ -66,7 +66,7 @@ unsigned explain_distance(const struct pattern *p, const struct node *event);
 
 /* Appends "detail.state: wanted one of "running", "stopped"; had "runing" (nearest: "running", 1 edit)". */
 void explain_line(const struct explain_field *field, struct buf *out);
-/* Appends the whole as a JSON object, in the form of the API's Explanation (bus/api/model/explain.c). */
+/* Appends the whole as a JSON object, in the form of the API's Explanation (bus/api/model/explanation.c). */
 void explain_json(const struct explanation *e, struct buf *out);
 
 #endif

@@ -165,6 +165,11 @@ static void print_verbs(const struct operation *table, FILE *out) {
     }
 }
 
+/* Is it a second table of the service before it? */
+static bool continues(const struct operation *const *tables, size_t t) {
+    return t > 0 && tables[t]->name && tables[t - 1]->name && !strcmp(tables[t - 1]->service, tables[t]->service);
+}
+
 void help_service(const char *service, FILE *out) {
     size_t count;
     const struct operation *const *tables = model_tables(&count);
@@ -187,10 +192,10 @@ void help_whole(FILE *out) {
     }
     for (size_t t = 0; t < count; t++) {
         if (!tables[t]->name) continue;
-        fprintf(out, "\n%s:\n", tables[t]->service);
+        if (!continues(tables, t)) fprintf(out, "\n%s:\n", tables[t]->service);
         print_verbs(tables[t], out);
     }
-    fprintf(out, "\nwithout a daemon:\n");
+    fprintf(out, "\nof busctl itself (only explain asks a daemon, and with --pattern not even that):\n");
     for (const struct local *l = verb_locals; l->name; l++) fprintf(out, "  %-34s %s\n", l->name, l->help);
     fprintf(out, "\nExit codes: 0 done, 1 the answer is no, 2 usage, 3 refused by the bus, 4 unreachable.\n"
                  "Start: busctl --data DIR list-event-buses, where DIR is the daemon's data directory.\n");
@@ -262,10 +267,10 @@ void help_reference(FILE *out) {
                  "`--flag VALUE` or `--flag=VALUE`; a value may be `file://PATH`; `--cli-input-json` takes a whole request.\n");
     for (size_t t = 0; t < count; t++) {
         if (!tables[t]->name) continue;
-        fprintf(out, "\n## %s\n", tables[t]->service);
+        if (!continues(tables, t)) fprintf(out, "\n## %s\n", tables[t]->service);
         for (const struct operation *o = tables[t]; o->name; o++) print_operation(o, out);
     }
-    fprintf(out, "\n## Without a daemon\n");
+    fprintf(out, "\n## Of busctl itself\n");
     for (const struct local *l = verb_locals; l->name; l++) {
         fprintf(out, "\n### %s\n\n%s\n\n```\nbusctl %s %s\n```\n", l->name, l->help, l->name, l->usage);
     }

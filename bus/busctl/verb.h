@@ -40,6 +40,7 @@ enum exit_code create_access_key_run(struct session *s, const struct operation *
 extern const struct extra get_records_extras[], receive_message_extras[];
 /* The locals. */
 enum exit_code test_pattern_run(struct session *s, int argc, char **argv);
+enum exit_code explain_run(struct session *s, int argc, char **argv);
 enum exit_code validate_run(struct session *s, int argc, char **argv);
 enum exit_code reference_run(struct session *s, int argc, char **argv);
 
