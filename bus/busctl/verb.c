@@ -8,6 +8,7 @@
 
 static const struct special specials[] = {
     {"events", "PutEvents", NULL, put_events_run},
+    {"events", "PutRule", NULL, put_rule_run},
     {"kinesis", "GetRecords", get_records_extras, get_records_run},
     {"sqs", "ReceiveMessage", receive_message_extras, receive_message_run},
     {"bus", "CreateAccessKey", NULL, create_access_key_run},
@@ -21,7 +22,7 @@ const struct local verb_locals[] = {
      "Explains why an event (or an entry as in put-events) matches a rule or not, field by field; without --rule which rules of the bus match and why the closest others do not; with --pattern without a daemon. Exit code 0 match, 1 no match, 3 refused.",
      "busctl explain --rule orders --event event.json", explain_run},
     {"validate", "FILE...",
-     "Looks for mistakes in rule files, and in the .yaml and .yml files of directories, without a daemon: exit code 0 all are right, 3 some are not.",
+     "Looks for mistakes in rule files, and in the .yaml and .yml files of directories, without a daemon, and warns of patterns that look wrong: exit code 0 all are right (warnings or not), 3 some are not.",
      "busctl validate rules/ extra.yaml", validate_run},
     {"reference", "", "Prints the reference of every operation as Markdown.", "busctl reference > reference.md", reference_run},
     {NULL, NULL, NULL, NULL, NULL},

@@ -34,6 +34,7 @@ enum exit_code verb_verdict(struct session *s, const json_t *answer);
 
 /* The specials. */
 enum exit_code put_events_run(struct session *s, const struct operation *operation, struct flags *flags);
+enum exit_code put_rule_run(struct session *s, const struct operation *operation, struct flags *flags);
 enum exit_code get_records_run(struct session *s, const struct operation *operation, struct flags *flags);
 enum exit_code receive_message_run(struct session *s, const struct operation *operation, struct flags *flags);
 enum exit_code create_access_key_run(struct session *s, const struct operation *operation, struct flags *flags);

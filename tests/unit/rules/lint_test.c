@@ -1,6 +1,6 @@
 /* Lint. tests/cases/lint/patterns.jsonl: each line is a test of its own: {"name", "pattern", "seen": [{"source", "detail-type", "fields":
  * {path: [type]}, "cut"}], "findings": ["Code path: message"]}, all findings in order; a note's code has a * behind it. same.jsonl:
- * {"name", "a", "b", "same"}. With LINT_PRINT set in the environment the findings are printed instead, as a line for the file. */
+ * {"name", "a", "b", "same"}. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "json.h"
 #include "lint.h"
 #include "os.h"
 
@@ -64,28 +63,6 @@ static void findings_of(const struct node *c, struct buf *out) {
     pattern_free(p);
 }
 
-static void print_case(const struct node *c, struct str lines) {
-    struct buf b;
-    struct json j;
-    struct str line;
-    buf_init(&b, 0);
-    json_init(&j, &b);
-    json_object_begin(&j);
-    for (const struct node *m = c->child; m; m = m->next) {
-        if (str_eqz(m->key, "findings")) continue;
-        json_key(&j, m->key);
-        json_raw(&j, m->raw);
-    }
-    json_key(&j, STR("findings"));
-    json_array_begin(&j);
-    while (str_cut(&lines, '\n', &line))
-        if (line.n) json_str(&j, line);
-    json_array_end(&j);
-    json_object_end(&j);
-    fprintf(stderr, "%.*s\n", STR_ARG(buf_str(&b)));
-    buf_fini(&b);
-}
-
 static void run_pattern(void **state) {
     const struct node *c = *state, *list = doc_get(c, STR("findings"));
     struct buf got, want;
@@ -96,9 +73,7 @@ static void run_pattern(void **state) {
         buf_add(&want, n->text);
         buf_addc(&want, '\n');
     }
-    if (getenv("LINT_PRINT"))
-        print_case(c, buf_str(&got));
-    else if (!str_eq(buf_str(&got), buf_str(&want)))
+    if (!str_eq(buf_str(&got), buf_str(&want)))
         fail_msg("got\n%.*sexpected\n%.*s", STR_ARG(buf_str(&got)), STR_ARG(buf_str(&want)));
     buf_fini(&got);
     buf_fini(&want);
