@@ -160,8 +160,10 @@ static void take_field(struct sample *x, size_t length, uint8_t type) {
             return;
         }
     char *path = NULL;
-    k->cut |= k->count == SEEN_FIELDS_MAX;
-    if (k->cut) return;
+    if (k->count == SEEN_FIELDS_MAX) {
+        k->cut = true;
+        return;
+    }
     if (!k->fields && (k->fields = calloc(SEEN_FIELDS_MAX, sizeof *k->fields)))
         charge(x->seen, x->bus, SEEN_FIELDS_MAX * sizeof *k->fields);
     if (!k->fields || !(path = malloc(length + 1))) {
