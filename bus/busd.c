@@ -20,6 +20,7 @@
 #include "log.h"
 #include "nng.h"
 #include "os.h"
+#include "watchdog.h"
 
 struct busd {
     struct config config;
@@ -149,7 +150,11 @@ static int take_signals(void) {
 
 static void wait_for_end(const struct busd *b) {
     struct signalfd_siginfo info;
+    const int interval_ms = watchdog_interval_ms();
     for (;;) {
+        struct pollfd signals = {.fd = b->signals, .events = POLLIN};
+        if (interval_ms > 0) watchdog_beat(b->committer);
+        if (poll(&signals, 1, interval_ms) <= 0) continue;
         if (read(b->signals, &info, sizeof info) != sizeof info) {
             if (errno == EINTR) continue;
             return;
@@ -183,9 +188,11 @@ int main(int argc, char **argv) {
         config_help();
     else if (b.config.version)
         printf("busd %s\n", BUSD_VERSION);
+    else if (b.config.print)
+        config_print();
     else
         ok = ok && set_log_level(&b.config);
-    if (!ok || b.config.help || b.config.version) {
+    if (!ok || b.config.help || b.config.version || b.config.print) {
         config_fini(&b.config);
         return ok ? 0 : 2;
     }

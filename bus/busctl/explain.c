@@ -14,8 +14,15 @@
 
 enum { FILE_MOST_BYTES = 16 << 20, TIMEOUT_MS = 30000 };
 
-enum { FLAG_RULE, FLAG_BUS, FLAG_EVENT, FLAG_PATTERN, FLAG_CLOSEST, FLAGS };
-static const char *const flag_names[FLAGS] = {"--rule", "--event-bus-name", "--event", "--pattern", "--closest"};
+const struct extra explain_flags[] = {
+    {"event", "FILE|JSON|-", "the event, or an entry as in put-events; missing envelope fields are filled in"},
+    {"rule", "NAME", "explains this rule (without it: all rules of the bus)"},
+    {"event-bus-name", "NAME|ARN", "the rule's bus (default)"},
+    {"closest", "N", "of all rules: how many that do not match to tell of (5)"},
+    {"pattern", "FILE|JSON|-", "explains this pattern, without a daemon"},
+    {NULL, NULL, NULL},
+};
+enum { FLAG_EVENT, FLAG_RULE, FLAG_BUS, FLAG_CLOSEST, FLAG_PATTERN };
 
 static enum exit_code usage(struct session *s, const char *flag, const char *what) {
     struct fault fault;
@@ -23,24 +30,7 @@ static enum exit_code usage(struct session *s, const char *flag, const char *wha
     return session_usage(s, &fault);
 }
 
-static enum exit_code read_flags(struct session *s, int argc, char **argv, const char *flags[FLAGS]) {
-    for (int at = 0; at < argc;) {
-        int which = -1;
-        bool taken = false;
-        struct fault fault;
-        struct str rest = str_from(argv[at]), name;
-        str_cut(&rest, '=', &name);
-        for (int i = 0; i < FLAGS; i++)
-            if (str_eqz(name, flag_names[i])) which = i;
-        if (which < 0) {
-            if (globals_take(&s->globals, argc, argv, &at, &taken, &fault)) return session_usage(s, &fault);
-            if (!taken) return usage(s, argv[at], "is not known; explain takes --event, --rule, --event-bus-name, --pattern and --closest");
-            continue;
-        }
-        at++;
-        flags[which] = rest.p ? rest.p : at < argc ? argv[at++] : NULL;
-        if (!flags[which] || !*flags[which]) return usage(s, flag_names[which], "needs a value");
-    }
+static enum exit_code check_flags(struct session *s, const char *const *flags) {
     int64_t n;
     if (!flags[FLAG_EVENT]) return usage(s, "--event", "is missing: a file, - or JSON");
     if (flags[FLAG_PATTERN] && (flags[FLAG_RULE] || flags[FLAG_BUS]))
@@ -153,7 +143,7 @@ static void add_survey(struct buf *out, const json_t *answer) {
         buf_addc(out, '\n');
     }
     if (count > (long long)json_array_size(matched)) buf_addf(out, "  and %lld more\n", count - (long long)json_array_size(matched));
-    if (json_array_size(closest)) buf_addf(out, "closest of the %lld others:\n", total - count);
+    if (json_array_size(closest)) buf_addf(out, "closest of the others (%lld):\n", total - count);
     json_array_foreach(closest, i, rule) {
         buf_addz(out, "  ");
         add(out, text_at(rule, "Name"));
@@ -250,7 +240,7 @@ static enum exit_code explain_here(struct session *s, struct str pattern, struct
 /* ---- with one --------------------------------------------------------------------------------------------------------------------------
  */
 
-static json_t *request_of(const char *const flags[FLAGS], struct str event) {
+static json_t *request_of(const char *const *flags, struct str event) {
     json_t *request = json_pack("{s:o}", "Event", json_stringn(event.p, event.n));
     bool good = request;
     if (good && flags[FLAG_RULE]) good = !json_object_set_new(request, "Rule", json_string(flags[FLAG_RULE]));
@@ -261,7 +251,7 @@ static json_t *request_of(const char *const flags[FLAGS], struct str event) {
     return NULL;
 }
 
-static enum exit_code explain_there(struct session *s, const char *const flags[FLAGS], struct str event) {
+static enum exit_code explain_there(struct session *s, const char *const *flags, struct str event) {
     if (!str_is_utf8(event)) return usage(s, "--event", "is not UTF-8");
     json_t *request = request_of(flags, event), *answer = NULL;
     char *text = NULL;
@@ -276,16 +266,20 @@ static enum exit_code explain_there(struct session *s, const char *const flags[F
 }
 
 enum exit_code explain_run(struct session *s, int argc, char **argv) {
-    const char *flags[FLAGS] = {NULL};
+    struct flags flags;
+    struct fault fault;
     struct buf event, pattern;
-    enum exit_code code = read_flags(s, argc, argv, flags);
-    if (code) return code;
+    if (flags_parse(NULL, explain_flags, &s->globals, argc, argv, &flags, &fault)) return session_usage(s, &fault);
+    s->globals = flags.globals;
+    const char *const *given = flags.extra;
+    enum exit_code code = check_flags(s, given);
     buf_init(&event, 0);
     buf_init(&pattern, 0);
-    code = read_text(s, flags[FLAG_EVENT], &event);
-    if (!code && flags[FLAG_PATTERN]) code = read_text(s, flags[FLAG_PATTERN], &pattern);
-    if (!code) code = flags[FLAG_PATTERN] ? explain_here(s, buf_str(&pattern), buf_str(&event)) : explain_there(s, flags, buf_str(&event));
+    if (!code) code = read_text(s, given[FLAG_EVENT], &event);
+    if (!code && given[FLAG_PATTERN]) code = read_text(s, given[FLAG_PATTERN], &pattern);
+    if (!code) code = given[FLAG_PATTERN] ? explain_here(s, buf_str(&pattern), buf_str(&event)) : explain_there(s, given, buf_str(&event));
     buf_fini(&event);
     buf_fini(&pattern);
+    flags_fini(&flags);
     return code;
 }

@@ -71,7 +71,7 @@ until_true "dead letters" in_queue personal undeliverable 21
 as personal --output json receive-message --queue-url undeliverable --message-attribute-names All |
   jq -c '.Messages[0].MessageAttributes | map_values(.StringValue) | {ERROR_CODE, ERROR_MESSAGE, RULE_ARN}'
 "$bin/busctl" --data "$dir/data" --output json describe-daemon | jq -c '.Counters | {HopsRefusedByLimit, InvocationsSentToDLQ}'
-grep 'msg="hop refused"' "$dir/busd.log" | head -n 1
+grep -m 1 'msg="hop refused"' "$dir/busd.log"
 in_queue third inbox 0 && echo "third account's queue: $(as third --output json get-queue-attributes --queue-url inbox --attribute-names All | jq -r .Attributes.ApproximateNumberOfMessages) messages"
 
 say "5. With a hop limit of two it is delivered"

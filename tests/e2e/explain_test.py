@@ -43,7 +43,7 @@ class Explain(unittest.TestCase):
     def test_all_rules(self):
         out, _ = self.bus.busctl("explain", "--event", json.dumps({**ENTRY, "Detail": {"total": 250, "state": "pade"}}))
         lines = out.splitlines()
-        self.assertEqual(lines[:3], ["1 of 3 rules match:", "  large", "closest of the 2 others:"])
+        self.assertEqual(lines[:3], ["1 of 3 rules match:", "  large", "closest of the others (2):"])
         self.assertTrue(lines[3].startswith('  paid: detail.state: wanted "paid"; had "pade"'), out)
         self.assertTrue(lines[4].startswith('  bank: source: wanted "bank"; had "shop"'), out)
         out, _ = self.bus.busctl("explain", "--event", '{"source":"none"}', "--closest", "1", status=1)
