@@ -8,6 +8,9 @@
 #include "json.h"
 
 enum { SCRATCH_BYTES = 64 << 20, VALUES_SHOWN = 3, PLACES_SHOWN = 3, PAIRS_TRIED = 200 };
+/* Bounds of one explanation: values visited, over all questions and fields; pairs of a test and a value, and names, that are compared for
+ * hints. Each is a second of work or less. */
+enum { VISITS_MAX = 200000000, PAIRS_MAX = 50000, NAMES_MAX = 20000, PAIRS_QUICK = 8 };
 
 struct explainer {
     const struct pattern *p;
@@ -15,7 +18,8 @@ struct explainer {
     struct arena *arena;
     struct arena scratch; /* of one question to the evaluator */
     struct buf text;
-    struct explain_field *fields; /* by id; path absent: not looked at */
+    struct explain_field *fields;             /* by id; path absent: not looked at */
+    size_t event_nodes, visits, pairs, names; /* the last three: what is left */
     enum err err;
 };
 
@@ -39,10 +43,19 @@ static enum err ask(const struct pattern *p, const struct pattern_conjunction *c
     return err;
 }
 
+/* Counts off a walk of so many fields through the whole event. */
+static bool spend(struct explainer *x, size_t fields) {
+    size_t visits = x->event_nodes * fields;
+    if (visits > x->visits && !x->err) x->err = ERR_LIMIT;
+    x->visits -= visits < x->visits ? visits : x->visits;
+    return !x->err;
+}
+
 static bool takes(struct explainer *x, const struct pattern_field **fields, size_t count) {
     struct pattern_conjunction c = {fields, count};
     bool matched = false;
-    if (!x->err) x->err = ask(x->p, &c, x->event, &x->scratch, &matched);
+    if (!spend(x, count) || x->err) return false;
+    x->err = ask(x->p, &c, x->event, &x->scratch, &matched);
     return matched && !x->err;
 }
 
@@ -82,7 +95,7 @@ static void tell_without_value(struct explainer *x, const struct pattern_field *
     if (!found->inner) {
         buf_addz(&x->text, "no such field");
         out->had = take_text(x);
-        elsewhere_hint(f, x->event, &x->text);
+        elsewhere_hint(f, x->event, &x->names, &x->text);
         if (x->text.n) {
             out->distance = 800;
             out->hint = take_text(x);
@@ -106,7 +119,7 @@ static void tell_without_value(struct explainer *x, const struct pattern_field *
 }
 
 static void tell_miss(struct explainer *x, const struct pattern_field *f, const struct leaves *found, struct explain_field *out) {
-    struct miss m = miss_nearest(f, found, false, &x->scratch);
+    struct miss m = miss_nearest(f, found, &x->pairs, &x->scratch);
     bool type = m.kind == MISS_TYPE || (m.kind == MISS_NONE && !can_take_kind(f, m.leaf->node->kind));
     out->code = m.kind == MISS_EXCLUDED     ? EXPLAIN_EXCLUDED
                 : m.kind == MISS_NOT_ABSENT ? EXPLAIN_NOT_ABSENT
@@ -127,8 +140,8 @@ static void tell_match(struct explainer *x, const struct leaves *found, struct e
     if (found->taken.node) {
         out->at = found->taken.at;
         phrase_value(found->taken.node, false, &x->text);
-    } else if (found->total || found->cut) {
-        buf_addz(&x->text, "a value that was not looked at: the event is too large");
+    } else if (found->cut) {
+        buf_addz(&x->text, "a value too far on to be shown");
     } else {
         buf_addz(&x->text, "no value");
     }
@@ -141,7 +154,7 @@ static const struct explain_field *look_at(struct explainer *x, const struct pat
     struct leaves found;
     *out = (struct explain_field){.path = f->path};
     bool matched = takes(x, &f, 1);
-    if (!leaves_find(f, x->event, false, x->arena, &found) && !x->err) x->err = ERR_NOMEM;
+    if (spend(x, 1) && !leaves_find(f, x->event, matched ? LEAVES_TAKEN : LEAVES_ALL, x->arena, &found)) x->err = ERR_NOMEM;
     if (x->err) return out;
     phrase_field(f, &x->text);
     out->wanted = take_text(x);
@@ -160,7 +173,8 @@ static const struct explain_field *look_at(struct explainer *x, const struct pat
 static void add_places(struct explainer *x, const struct pattern_field *f) {
     struct leaves found;
     size_t shown = 0;
-    if (!leaves_find(f, x->event, false, x->arena, &found)) {
+    if (!spend(x, 1)) return;
+    if (!leaves_find(f, x->event, LEAVES_ALL, x->arena, &found)) {
         x->err = ERR_NOMEM;
         return;
     }
@@ -173,7 +187,7 @@ static void add_places(struct explainer *x, const struct pattern_field *f) {
         }
         buf_addf(&x->text, "%s%.*s", shown++ ? ", " : "", STR_ARG(found.items[i].at));
     }
-    if (!shown) buf_add(&x->text, found.taken.at.p ? found.taken.at : STR("an element further on"));
+    if (!shown) buf_add(&x->text, x->fields[f->id].at.p ? x->fields[f->id].at : STR("an element further on"));
 }
 
 /* Names two fields that cannot be had together, or when each two can, all that lie in arrays. */
@@ -281,8 +295,15 @@ static void explain_object(struct explainer *x, struct explanation *out) {
     if (!x->err && !out->matched) out->reason = reason_of(x, &all[0]);
 }
 
+static size_t count_nodes(const struct node *v) {
+    size_t n = 1;
+    for (const struct node *m = v->kind >= NODE_ARRAY ? v->child : NULL; m; m = m->next) n += count_nodes(m);
+    return n;
+}
+
 enum err explain(const struct pattern *p, const struct node *event, struct arena *a, struct explanation *out) {
-    struct explainer x = {.p = p, .event = event, .arena = a};
+    struct explainer x = {.p = p, .event = event, .arena = a, .visits = VISITS_MAX, .pairs = PAIRS_MAX, .names = NAMES_MAX};
+    x.event_nodes = count_nodes(event);
     *out = (struct explanation){0};
     arena_init(&x.scratch, SCRATCH_BYTES);
     buf_init(&x.text, 0);
@@ -305,8 +326,9 @@ static unsigned quick_distance(const struct pattern *p, const struct pattern_fie
     struct leaves found;
     bool matched = false;
     if (ask(p, &c, event, scratch, &matched) || matched) return matched ? 0 : EXPLAIN_DISTANCE_MAX;
-    if (!leaves_find(f, event, true, scratch, &found) || !found.total) return EXPLAIN_DISTANCE_MAX;
-    unsigned distance = miss_nearest(f, &found, true, scratch).distance;
+    if (!leaves_find(f, event, LEAVES_QUICK, scratch, &found) || !found.total) return EXPLAIN_DISTANCE_MAX;
+    size_t pairs = PAIRS_QUICK;
+    unsigned distance = miss_nearest(f, &found, &pairs, scratch).distance;
     arena_reset(scratch);
     return distance;
 }

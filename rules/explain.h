@@ -56,7 +56,8 @@ struct explanation {
 };
 
 /* Explains one pattern. `event` comes from doc_parse; everything lives in `a`, strings may point into pattern and event. *out is defined on
- * ERR_OK only. Errors: those of pattern_match (ERR_LIMIT, ERR_NOMEM). */
+ * ERR_OK only. Errors: those of pattern_match: ERR_LIMIT also when the fields one by one take too much work (thousands of them, on an event
+ * of a hundred thousand values), ERR_NOMEM. Of very many values and alternatives the first ones are compared for hints. */
 enum err explain(const struct pattern *p, const struct node *event, struct arena *a, struct explanation *out) MUST_USE;
 
 /* A quick look at how close a pattern that did not match came: the mean distance of the fields of its closest conjunction, 0 to

@@ -2,7 +2,7 @@
 #include "explain_parts.h"
 #include "likeness.h"
 
-enum { STEPS_MAX = 1000000, NAMES_MAX = 4000 };
+enum { STEPS_MAX = 1000000 };
 
 /* ---- the values at a path --------------------------------------------------------------------------------------------------------- */
 
@@ -11,7 +11,8 @@ struct walk {
     struct leaves *out;
     struct arena *arena;
     struct buf at; /* the place, while it is wanted */
-    bool quick, failed;
+    enum leaves_want want;
+    bool failed;
     size_t steps;
 };
 
@@ -21,35 +22,41 @@ static void push_key(struct buf *at, struct str key) {
 }
 
 static void found(struct walk *w, const struct node *v) {
-    bool takes = !w->out->taken.node && pattern_field_takes(w->field, v);
+    struct leaves *out = w->out;
     struct leaf leaf = {v, STR_NULL};
-    if (!w->quick && (takes || w->out->total < LEAVES_MAX)) {
+    bool takes = w->want == LEAVES_TAKEN && pattern_field_takes(w->field, v);
+    if (w->want == LEAVES_ALL ? out->total < LEAVES_MAX : takes) {
         leaf.at = arena_str(w->arena, buf_str(&w->at));
         w->failed |= !leaf.at.p;
     }
-    if (w->out->total < LEAVES_MAX) w->out->items[w->out->total] = leaf;
-    if (takes) w->out->taken = leaf;
-    w->out->total++;
+    if (out->total < LEAVES_MAX) out->items[out->total] = leaf;
+    if (takes) out->taken = leaf;
+    out->total++;
 }
+
+/* Is the walk over? */
+static bool is_enough(const struct walk *w) {
+    return w->out->cut || w->out->taken.node || (w->want == LEAVES_QUICK && w->out->total == LEAVES_MAX);
+}
+/* Is the place of the next value wanted? */
+static bool keeps_place(const struct walk *w) { return w->want == LEAVES_TAKEN || (w->want == LEAVES_ALL && w->out->total < LEAVES_MAX); }
 
 static void walk(struct walk *w, const struct node *v, struct str rest) {
     w->steps += v->count + 1;
-    if (w->steps > STEPS_MAX || (w->quick && w->out->total == LEAVES_MAX)) {
-        w->out->cut = true;
-        return;
-    }
+    w->out->cut |= w->steps > STEPS_MAX;
+    if (is_enough(w)) return;
     size_t before = w->at.n, index = 0;
     if (v->kind == NODE_ARRAY) {
         if (!rest.p && !w->out->inner) w->out->inner = v;
-        for (const struct node *m = v->child; m && !w->out->cut; m = m->next, index++) {
-            if (!w->quick) buf_addf(&w->at, "[%zu]", index);
+        for (const struct node *m = v->child; m && !is_enough(w); m = m->next, index++) {
+            if (keeps_place(w)) buf_addf(&w->at, "[%zu]", index);
             walk(w, m, rest);
             w->at.n = before;
         }
     } else if (v->kind == NODE_OBJECT) {
         if (!rest.p) w->out->inner = v;
-        for (const struct node *m = rest.p ? pattern_way(v->child, rest) : NULL; m && !w->out->cut; m = pattern_way(m->next, rest)) {
-            if (!w->quick) push_key(&w->at, m->key);
+        for (const struct node *m = rest.p ? pattern_way(v->child, rest) : NULL; m && !is_enough(w); m = pattern_way(m->next, rest)) {
+            if (keeps_place(w)) push_key(&w->at, m->key);
             walk(w, m, pattern_way_after(m->key, rest));
             w->at.n = before;
         }
@@ -58,8 +65,8 @@ static void walk(struct walk *w, const struct node *v, struct str rest) {
     }
 }
 
-bool leaves_find(const struct pattern_field *f, const struct node *event, bool quick, struct arena *a, struct leaves *out) {
-    struct walk w = {.field = f, .out = out, .arena = a, .quick = quick};
+bool leaves_find(const struct pattern_field *f, const struct node *event, enum leaves_want want, struct arena *a, struct leaves *out) {
+    struct walk w = {.field = f, .out = out, .arena = a, .want = want};
     out->total = 0;
     out->taken = (struct leaf){NULL, STR_NULL};
     out->inner = NULL;
@@ -80,7 +87,7 @@ struct search {
     enum likely best;
     size_t edits;
     char place[512]; /* of the best */
-    size_t names;
+    size_t *names;
 };
 
 static struct str last_key(struct str path) {
@@ -118,7 +125,8 @@ static void offer(struct search *s) {
 
 /* Every path of the event once for each value; arrays do not show. */
 static void search(struct search *s, const struct node *v) {
-    if (s->names++ >= NAMES_MAX) return;
+    if (!*s->names) return;
+    --*s->names;
     size_t before = s->at.n;
     if (v->kind < NODE_ARRAY) offer(s);
     for (const struct node *m = v->kind >= NODE_ARRAY ? v->child : NULL; m; m = m->next) {
@@ -139,8 +147,8 @@ static const struct node *blocked_at(const struct node *v, struct str path, stru
     return leaf;
 }
 
-void elsewhere_hint(const struct pattern_field *f, const struct node *event, struct buf *out) {
-    struct search s = {.path = f->path, .name = last_key(f->path)};
+void elsewhere_hint(const struct pattern_field *f, const struct node *event, size_t *names, struct buf *out) {
+    struct search s = {.path = f->path, .name = last_key(f->path), .names = names};
     size_t n = 0;
     const struct node *blocked = blocked_at(event, f->path, f->path, &n, 64);
     if (blocked && blocked->kind < NODE_ARRAY) {

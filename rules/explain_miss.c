@@ -3,9 +3,6 @@
 #include "fold.h"
 #include "likeness.h"
 
-/* Pairs of a test and a value that are measured. */
-enum { PAIRS_MAX = 2000, PAIRS_QUICK = 8 };
-
 /* ---- as another type ------------------------------------------------------------------------------------------------------------- */
 
 /* Does the text follow the grammar of JSON numbers? */
@@ -192,13 +189,14 @@ static struct miss measure(const struct pattern_alternative *a, const struct pat
     return m;
 }
 
-struct miss miss_nearest(const struct pattern_field *f, const struct leaves *found, bool quick, struct arena *scratch) {
+struct miss miss_nearest(const struct pattern_field *f, const struct leaves *found, size_t *pairs, struct arena *scratch) {
     struct miss best = {.leaf = &found->items[0], .distance = 950};
-    size_t pairs = 0, most = quick ? PAIRS_QUICK : PAIRS_MAX, leaves = found->total < LEAVES_MAX ? found->total : LEAVES_MAX;
+    size_t leaves = found->total < LEAVES_MAX ? found->total : LEAVES_MAX;
     for (size_t l = 0; l < leaves; l++)
         for (size_t i = 0; i < f->count; i++)
             for (size_t k = 0; k < f->alternatives[i].count; k++) {
-                if (pairs++ >= most) return best;
+                if (!*pairs) return best;
+                --*pairs;
                 struct miss m = measure(&f->alternatives[i], &f->alternatives[i].tests[k], &found->items[l], scratch);
                 if (m.distance < best.distance) best = m;
             }

@@ -16,13 +16,18 @@ struct leaf {
 struct leaves {
     struct leaf items[LEAVES_MAX]; /* the first ones */
     size_t total;
-    struct leaf taken;        /* the first that the field takes; node NULL: none */
+    struct leaf taken;        /* LEAVES_TAKEN: the first that the field takes; node NULL: none */
     const struct node *inner; /* an object, or an array, at the end of the path; NULL: none */
     bool cut;                 /* the event is too large to be looked at as a whole */
 };
 
-/* Looks up f's path. `quick`: without places. False without memory. */
-bool leaves_find(const struct pattern_field *f, const struct node *event, bool quick, struct arena *a, struct leaves *out);
+enum leaves_want {
+    LEAVES_ALL,   /* the first LEAVES_MAX with their places, and how many there are */
+    LEAVES_TAKEN, /* as far as the first that the field takes */
+    LEAVES_QUICK  /* the first LEAVES_MAX without their places */
+};
+/* Looks up f's path. False without memory. */
+bool leaves_find(const struct pattern_field *f, const struct node *event, enum leaves_want want, struct arena *a, struct leaves *out);
 
 /* The nearest miss: a test of the field and a value, and what is between them. */
 enum miss_kind {
@@ -51,8 +56,9 @@ struct miss {
     size_t n, m;
     unsigned distance;
 };
-/* `found` holds at least one value, none of which the field takes. */
-struct miss miss_nearest(const struct pattern_field *f, const struct leaves *found, bool quick, struct arena *scratch);
+/* `found` holds at least one value, none of which the field takes. Measures at most *pairs pairs of a test and a value, and counts them
+ * off. */
+struct miss miss_nearest(const struct pattern_field *f, const struct leaves *found, size_t *pairs, struct arena *scratch);
 /* Appends what there is to say about it; nothing when there is nothing. */
 void miss_hint(const struct miss *m, struct buf *out);
 
@@ -65,7 +71,8 @@ void phrase_test(const struct pattern_test *t, struct buf *out);
 /* Appends what a field wants: one of "running", "stopped". */
 void phrase_field(const struct pattern_field *f, struct buf *out);
 
-/* Appends, about a path where the event has no value, where it might have been meant: the event has "Detail.State". */
-void elsewhere_hint(const struct pattern_field *f, const struct node *event, struct buf *out);
+/* Appends, about a path where the event has no value, where it might have been meant: the event has Detail.State. Looks at *names values at
+ * most, and counts them off. */
+void elsewhere_hint(const struct pattern_field *f, const struct node *event, size_t *names, struct buf *out);
 
 #endif

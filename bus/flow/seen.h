@@ -3,7 +3,8 @@
  * seen least lately goes first, and past SEEN_BYTES_MAX over all buses the whole sketch of the bus that was sampled least lately.
  *
  * It is fed by samples, off the way of events: one of SEEN_EVERY batches, and the first after SEEN_IDLE_MS without one, so that a quiet bus
- * is seen whole. A sample costs a walk over at most SEEN_NODES_MAX values, and nothing when another thread is at it. */
+ * is seen whole. A sample costs a walk over at most SEEN_NODES_MAX values, and nothing when another thread is at it: 1.4 us for an ordinary
+ * event on a bus with 512 kinds, so less than 0.1 us for a batch; asking whether it is time takes 6 ns (seen_test measures both). */
 #ifndef FLOW_SEEN_H
 #define FLOW_SEEN_H
 

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "clock.h"
 #include "seen.h"
 
 #define BUS "arn:aws:events:us-east-1:111111111111:event-bus/default"
@@ -163,6 +164,27 @@ static void samples_are_one_of_many_and_after_a_pause(void **state) {
     assert_true(seen_due(seen, 0)); /* a clock that was set back does not silence it */
 }
 
+static void a_sample_is_cheap(void **state) {
+    (void)state;
+    enum { SAMPLES = 20000 };
+    char type[32];
+    struct node *root;
+    for (int i = 1; i < SEEN_KINDS_MAX; i++) {
+        snprintf(type, sizeof type, "t%d", i);
+        take_kind(BUS, "aws.ec2", type, "{}");
+    }
+    struct str event = STR("{\"source\":\"aws.ec2\",\"detail-type\":\"t\",\"detail\":{\"instance-id\":\"i-1\",\"state\":\"running\",\"tags\":{\"team\":\"a\","
+                           "\"env\":\"b\",\"cost\":\"c\"},\"metrics\":{\"cpu\":1.5,\"mem\":2,\"disk\":[1,2,3,4]},\"user\":{\"name\":\"x\",\"id\":5}}}");
+    assert_int_equal(doc_parse(&arena, event, &root, NULL), ERR_OK);
+    int64_t start = clock_mono_ns();
+    for (int i = 0; i < SAMPLES; i++) seen_take(seen, STR(BUS), root);
+    int64_t taken = clock_mono_ns();
+    for (int i = 0; i < SAMPLES; i++) (void)seen_due(seen, 0);
+    int64_t asked = clock_mono_ns();
+    print_message("a sample takes %lld ns, asking for one %lld ns\n", (long long)(taken - start) / SAMPLES, (long long)(asked - taken) / SAMPLES);
+    assert_true(taken - start < (int64_t)SAMPLES * 100000); /* under a sanitizer and load, too */
+}
+
 enum { ROUNDS = 2000 };
 static void *sampler(void *ctx) {
     struct node *root = ctx;
@@ -191,6 +213,7 @@ int main(void) {
         TEST(the_kind_seen_least_lately_goes),
         TEST(memory_is_bounded_over_all_buses),
         TEST(samples_are_one_of_many_and_after_a_pause),
+        TEST(a_sample_is_cheap),
         TEST(many_threads_sample_and_one_reads),
     };
     return cmocka_run_group_tests_name("flow/seen", tests, NULL, NULL);
