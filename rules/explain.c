@@ -18,8 +18,9 @@ struct explainer {
     struct arena *arena;
     struct arena scratch; /* of one question to the evaluator */
     struct buf text;
-    struct explain_field *fields;             /* by id; path absent: not looked at */
-    size_t event_nodes, visits, pairs, names; /* the last three: what is left */
+    struct explain_field *fields; /* by id; path absent: not looked at */
+    size_t *walks;                /* by id: how many values lie on the way to the field's */
+    size_t visits, pairs, names;  /* what is left */
     enum err err;
 };
 
@@ -43,9 +44,7 @@ static enum err ask(const struct pattern *p, const struct pattern_conjunction *c
     return err;
 }
 
-/* Counts off a walk of so many fields through the whole event. */
-static bool spend(struct explainer *x, size_t fields) {
-    size_t visits = x->event_nodes * fields;
+static bool spend(struct explainer *x, size_t visits) {
     if (visits > x->visits && !x->err) x->err = ERR_LIMIT;
     x->visits -= visits < x->visits ? visits : x->visits;
     return !x->err;
@@ -54,7 +53,9 @@ static bool spend(struct explainer *x, size_t fields) {
 static bool takes(struct explainer *x, const struct pattern_field **fields, size_t count) {
     struct pattern_conjunction c = {fields, count};
     bool matched = false;
-    if (!spend(x, count) || x->err) return false;
+    size_t visits = 0;
+    for (size_t i = 0; i < count; i++) visits += x->walks[fields[i]->id];
+    if (!spend(x, visits)) return false;
     x->err = ask(x->p, &c, x->event, &x->scratch, &matched);
     return matched && !x->err;
 }
@@ -154,8 +155,9 @@ static const struct explain_field *look_at(struct explainer *x, const struct pat
     struct leaves found;
     *out = (struct explain_field){.path = f->path};
     bool matched = takes(x, &f, 1);
-    if (spend(x, 1) && !leaves_find(f, x->event, matched ? LEAVES_TAKEN : LEAVES_ALL, x->arena, &found)) x->err = ERR_NOMEM;
-    if (x->err) return out;
+    if (!x->err && !leaves_find(f, x->event, matched ? LEAVES_TAKEN : LEAVES_ALL, x->arena, &found)) x->err = ERR_NOMEM;
+    x->walks[f->id] = x->err ? 0 : found.visits;
+    if (!spend(x, 2 * x->walks[f->id])) return out;
     phrase_field(f, &x->text);
     out->wanted = take_text(x);
     if (matched)
@@ -173,7 +175,7 @@ static const struct explain_field *look_at(struct explainer *x, const struct pat
 static void add_places(struct explainer *x, const struct pattern_field *f) {
     struct leaves found;
     size_t shown = 0;
-    if (!spend(x, 1)) return;
+    if (!spend(x, x->walks[f->id])) return;
     if (!leaves_find(f, x->event, LEAVES_ALL, x->arena, &found)) {
         x->err = ERR_NOMEM;
         return;
@@ -280,7 +282,8 @@ static void explain_object(struct explainer *x, struct explanation *out) {
     size_t total = x->p->conjunction_count;
     struct explain_branch *all = arena_array(x->arena, total, sizeof *all);
     x->fields = arena_array(x->arena, x->p->field_count, sizeof *x->fields);
-    if (!all || !x->fields) {
+    x->walks = arena_array(x->arena, x->p->field_count, sizeof *x->walks);
+    if (!all || !x->fields || !x->walks) {
         x->err = ERR_NOMEM;
         return;
     }
@@ -295,15 +298,8 @@ static void explain_object(struct explainer *x, struct explanation *out) {
     if (!x->err && !out->matched) out->reason = reason_of(x, &all[0]);
 }
 
-static size_t count_nodes(const struct node *v) {
-    size_t n = 1;
-    for (const struct node *m = v->kind >= NODE_ARRAY ? v->child : NULL; m; m = m->next) n += count_nodes(m);
-    return n;
-}
-
 enum err explain(const struct pattern *p, const struct node *event, struct arena *a, struct explanation *out) {
     struct explainer x = {.p = p, .event = event, .arena = a, .visits = VISITS_MAX, .pairs = PAIRS_MAX, .names = NAMES_MAX};
-    x.event_nodes = count_nodes(event);
     *out = (struct explanation){0};
     arena_init(&x.scratch, SCRATCH_BYTES);
     buf_init(&x.text, 0);

@@ -73,6 +73,7 @@ bool leaves_find(const struct pattern_field *f, const struct node *event, enum l
     out->cut = false;
     buf_init(&w.at, 0);
     walk(&w, event, f->path);
+    out->visits = w.steps;
     bool good = !w.failed && !w.at.failed;
     buf_fini(&w.at);
     return good;

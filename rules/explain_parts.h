@@ -18,6 +18,7 @@ struct leaves {
     size_t total;
     struct leaf taken;        /* LEAVES_TAKEN: the first that the field takes; node NULL: none */
     const struct node *inner; /* an object, or an array, at the end of the path; NULL: none */
+    size_t visits;            /* values on the way */
     bool cut;                 /* the event is too large to be looked at as a whole */
 };
 
