@@ -1,6 +1,6 @@
-/* A pattern and a second text, with a line of "---" between them; the second is an event's detail, and a pattern as well if it can be one. Lint's
- * findings are UTF-8 and name fields that there are; a pattern of which it says that no event can match takes no event with a whole envelope; two
- * patterns that say the same have one signature and one verdict. */
+/* A pattern and a second text, with a line of "---" between them; the second is an event's detail, and a pattern as well if it can be one.
+ * Lint's findings are UTF-8 and name fields that there are; a pattern of which it says that no event can match takes no event with a whole
+ * envelope; two patterns that say the same have one signature and one verdict. */
 #include <stdlib.h>
 
 #include "lint.h"
@@ -12,8 +12,9 @@ static void check(bool good) {
 
 /* What an event that PutEvents made could look like, with that detail. */
 static struct node *event_of(struct str detail, struct arena *a) {
-    static const char head[] = "{\"version\":\"0\",\"id\":\"6a7e8feb-b491-4cf7-a9f1-bf3703467718\",\"detail-type\":\"x\",\"source\":\"shop\","
-                               "\"account\":\"111122223333\",\"time\":\"2026-05-01T00:00:00Z\",\"region\":\"us-east-1\",\"resources\":[\"r\"],\"detail\":";
+    static const char head[] =
+        "{\"version\":\"0\",\"id\":\"6a7e8feb-b491-4cf7-a9f1-bf3703467718\",\"detail-type\":\"x\",\"source\":\"shop\","
+        "\"account\":\"111122223333\",\"time\":\"2026-05-01T00:00:00Z\",\"region\":\"us-east-1\",\"resources\":[\"r\"],\"detail\":";
     struct node *root = NULL;
     struct buf b;
     if (doc_parse(a, detail, &root, NULL) || root->kind != NODE_OBJECT) detail = STR("{}");

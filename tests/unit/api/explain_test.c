@@ -17,7 +17,7 @@ static int setup(void **state) {
     if (host_setup(state)) return -1;
     struct api_options options = {.flow = host.flow, .durability = STR("off"), .threads = 1};
     if (api_open(&options, &api, &fault)) return -1;
-    return world_create_account(world(), STR(A1), STR_NULL, &fault);
+    return world_create_account(world(), STR(A1), STR_NULL, &fault) ? -1 : 0;
 }
 
 static int teardown(void **state) {
@@ -89,7 +89,8 @@ static void one_rule_is_explained(void **state) {
     assert_int_equal(fields->count, 2);
     assert_true(is_true(fields->child, "Matched"));
     text_is(fields->child->next, "Code", "WrongType");
-    a = ask("ExplainRule", OBJECT("EventPattern", "{\"account\":[\"" A1 "\"],\"region\":[\"us-east-1\"],\"version\":[\"0\"]}", "Event", ORDER));
+    a = ask("ExplainRule",
+            OBJECT("EventPattern", "{\"account\":[\"" A1 "\"],\"region\":[\"us-east-1\"],\"version\":[\"0\"]}", "Event", ORDER));
     assert_true(is_true(a, "Result")); /* filled as PutEvents does */
 }
 
@@ -102,7 +103,9 @@ static void refusals_are_clear(void **state) {
         {"timer", NULL, "{}", "Rule timer has no event pattern: its schedule triggers it, events do not."},
         {NULL, NULL, "{}", "One of the parameters Rule and EventPattern must be specified."},
         {"r", "{}", "{}", "One of the parameters Rule and EventPattern must be specified."},
-        {"r", NULL, "{\"a\":}", "Parameter Event is not valid JSON: line 1, column 6: Unexpected character '}': expected a value (object, array, string, number, true, false or null)"},
+        {"r", NULL, "{\"a\":}",
+         "Parameter Event is not valid JSON: line 1, column 6: Unexpected character '}': expected a value (object, array, string, number, "
+         "true, false or null)"},
         {"r", NULL, "[]", "Parameter Event is not valid: one JSON object is expected, an event or an entry as in PutEvents."},
         {"r", NULL, "[{},{}]", "Parameter Event is not valid: one JSON object is expected, an event or an entry as in PutEvents."},
         {"r", NULL, "{\"Source\":\"a\"}", "Parameter DetailType is not valid. Reason: DetailType is a required argument."},
@@ -130,8 +133,9 @@ static void events_come_in_many_forms(void **state) {
         "[{\"Source\":\"s\",\"DetailType\":\"t\",\"Detail\":{\"a\":1},\"Time\":1777593600.5,\"Resources\":[\"r\"]}]",
         "{\"Entries\":[{\"Source\":\"s\",\"DetailType\":\"t\",\"Detail\":{\"a\":1},\"Time\":1777593600,\"Resources\":[\"r\"]}]}",
         "{\"source\":\"s\",\"detail-type\":\"t\",\"detail\":{\"a\":1},\"time\":\"2026-05-01T00:00:00Z\",\"resources\":[\"r\"]}"};
-    const char *pattern = "{\"source\":[\"s\"],\"detail-type\":[\"t\"],\"detail\":{\"a\":[1]},\"time\":[\"2026-05-01T00:00:00Z\"],\"resources\":[\"r\"],"
-                          "\"id\":[{\"wildcard\":\"*-*-*-*-*\"}],\"account\":[\"" A1 "\"]}";
+    const char *pattern =
+        "{\"source\":[\"s\"],\"detail-type\":[\"t\"],\"detail\":{\"a\":[1]},\"time\":[\"2026-05-01T00:00:00Z\"],\"resources\":[\"r\"],"
+        "\"id\":[{\"wildcard\":\"*-*-*-*-*\"}],\"account\":[\"" A1 "\"]}";
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         const struct node *a = ask("ExplainRule", OBJECT("EventPattern", pattern, "Event", forms[i]));
         assert_true(is_true(a, "Result"));
@@ -148,7 +152,8 @@ static void all_rules_are_surveyed(void **state) {
     put_rule("farther", "{\"source\":[\"bank\"],\"detail\":{\"iban\":[{\"exists\":true}]}}");
     ask("PutRule", OBJECT("Name", "timer", "ScheduleExpression", "rate(5 minutes)"));
     ask("DisableRule", OBJECT("Name", "hit-disabled"));
-    const struct node *a = ask("ExplainEvent", STR("{\"Closest\":2,\"Event\":\"{\\\"source\\\":\\\"shop\\\",\\\"detail-type\\\":\\\"Order\\\",\\\"detail\\\":{\\\"state\\\":\\\"paid\\\"}}\"}"));
+    const struct node *a = ask("ExplainEvent", STR("{\"Closest\":2,\"Event\":\"{\\\"source\\\":\\\"shop\\\",\\\"detail-type\\\":"
+                                                   "\\\"Order\\\",\\\"detail\\\":{\\\"state\\\":\\\"paid\\\"}}\"}"));
     assert_true(is_true(a, "Result"));
     text_is(a, "MatchedCount", "2");
     text_is(a, "RulesExamined", "5");
@@ -166,7 +171,8 @@ static void all_rules_are_surveyed(void **state) {
     assert_int_equal(doc_get(a, STR("Closest"))->count, 0);
 }
 
-/* ---- warnings of PutRule -------------------------------------------------------------------------------------------------------------- */
+/* ---- warnings of PutRule --------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct node *warnings(const char *name, const char *pattern) {
     return doc_get(ask("PutRule", OBJECT("Name", name, "EventPattern", pattern)), STR("Warnings"));
@@ -194,7 +200,8 @@ static void put_rule_knows_what_the_bus_has_seen(void **state) {
     const struct node *w = warnings("r", "{\"source\":[\"shop\"],\"detail-type\":[\"OrderPlacd\"]}");
     assert_int_equal(w->count, 1);
     text_is(w->child, "Code", "UnseenValue");
-    text_is(w->child, "Message", "this bus has seen no event with the detail-type \"OrderPlacd\", but with \"OrderPlaced\" of source \"shop\"");
+    text_is(w->child, "Message",
+            "this bus has seen no event with the detail-type \"OrderPlacd\", but with \"OrderPlaced\" of source \"shop\"");
     w = warnings("r", "{\"detail-type\":[\"OrderPlaced\"],\"detail\":{\"total\":[\"5\"]}}");
     text_is(w->child, "Code", "TypeDiffers");
 }

@@ -158,7 +158,8 @@ static void samples_are_one_of_many_and_after_a_pause(void **state) {
     due = 0;
     for (int i = 0; i < 100 * SEEN_EVERY; i++) due += seen_due(seen, 1000);
     assert_int_equal(due, 100);
-    while (seen_due(seen, 1000)) {}
+    while (seen_due(seen, 1000)) {
+    }
     assert_true(seen_due(seen, 1000 + SEEN_IDLE_MS));
     assert_false(seen_due(seen, 1000 + SEEN_IDLE_MS));
     assert_true(seen_due(seen, 0)); /* a clock that was set back does not silence it */
@@ -173,15 +174,17 @@ static void a_sample_is_cheap(void **state) {
         snprintf(type, sizeof type, "t%d", i);
         take_kind(BUS, "aws.ec2", type, "{}");
     }
-    struct str event = STR("{\"source\":\"aws.ec2\",\"detail-type\":\"t\",\"detail\":{\"instance-id\":\"i-1\",\"state\":\"running\",\"tags\":{\"team\":\"a\","
-                           "\"env\":\"b\",\"cost\":\"c\"},\"metrics\":{\"cpu\":1.5,\"mem\":2,\"disk\":[1,2,3,4]},\"user\":{\"name\":\"x\",\"id\":5}}}");
+    struct str event = STR(
+        "{\"source\":\"aws.ec2\",\"detail-type\":\"t\",\"detail\":{\"instance-id\":\"i-1\",\"state\":\"running\",\"tags\":{\"team\":\"a\","
+        "\"env\":\"b\",\"cost\":\"c\"},\"metrics\":{\"cpu\":1.5,\"mem\":2,\"disk\":[1,2,3,4]},\"user\":{\"name\":\"x\",\"id\":5}}}");
     assert_int_equal(doc_parse(&arena, event, &root, NULL), ERR_OK);
     int64_t start = clock_mono_ns();
     for (int i = 0; i < SAMPLES; i++) seen_take(seen, STR(BUS), root);
     int64_t taken = clock_mono_ns();
     for (int i = 0; i < SAMPLES; i++) (void)seen_due(seen, 0);
     int64_t asked = clock_mono_ns();
-    print_message("a sample takes %lld ns, asking for one %lld ns\n", (long long)(taken - start) / SAMPLES, (long long)(asked - taken) / SAMPLES);
+    print_message("a sample takes %lld ns, asking for one %lld ns\n", (long long)(taken - start) / SAMPLES,
+                  (long long)(asked - taken) / SAMPLES);
     assert_true(taken - start < (int64_t)SAMPLES * 100000); /* under a sanitizer and load, too */
 }
 
