@@ -46,6 +46,9 @@ struct lint {
 /* Looks at a pattern; `seen` may be NULL. Strings are made in `a` or point into the pattern. ERR_NOMEM only. */
 enum err lint_pattern(const struct pattern *p, const struct lint_seen *seen, struct arena *a, struct lint *out) MUST_USE;
 
+/* Does it matter for linting p what events of that source and detail-type carry in their detail? */
+bool lint_wants_fields(const struct pattern *p, struct str source, struct str detail_type);
+
 /* Do both take the same events because they say the same, in whatever order and spelling of keys, alternatives, branches and numbers? False
  * also without memory. */
 bool lint_same(const struct pattern *p, const struct pattern *q, struct arena *scratch);

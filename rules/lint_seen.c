@@ -21,6 +21,20 @@ static bool spend(struct linter *l) {
     return l->work > 0;
 }
 
+static bool has_detail(const struct pattern_conjunction *c) {
+    for (size_t i = 0; i < c->count; i++)
+        if (str_starts(c->fields[i]->path, STR("detail."))) return true;
+    return false;
+}
+
+bool lint_wants_fields(const struct pattern *p, struct str source, struct str detail_type) {
+    for (size_t i = 0; i < p->conjunction_count; i++) {
+        const struct pattern_conjunction *c = &p->conjunctions[i];
+        if (admits(field_at(c, "source"), source) && admits(field_at(c, "detail-type"), detail_type) && has_detail(c)) return true;
+    }
+    return false;
+}
+
 /* ---- source and detail-type ------------------------------------------------------------------------------------------------------------
  */
 

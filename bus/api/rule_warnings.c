@@ -19,7 +19,7 @@ static struct str same_rule(const struct bus_view *bus, const struct pattern *pa
     size_t most = bus->rule_count < RULES_COMPARED_MAX ? bus->rule_count : RULES_COMPARED_MAX;
     for (size_t i = 0; i < most && !found.p; i++) {
         const struct rule_view *rule = bus->rules[i];
-        if (!rule->pattern || str_eq(rule->name, name) || lint_signature(rule->pattern) != signature) continue;
+        if (!rule->pattern || str_eq(rule->name, name) || rule->signature != signature) continue;
         if (lint_same(pattern, rule->pattern, &scratch))
             found = arena_printf(a, "%.*s%s", STR_ARG(rule->name), rule->enabled ? "" : " (which is disabled)");
         arena_reset(&scratch);
@@ -45,7 +45,7 @@ static enum err lint_rule(struct warner *w, struct bus_ref bus, struct str rule,
     struct lint *found = ARENA_NEW(a, struct lint);
     struct lint_seen seen;
     w->items = arena_array(a, LINT_FINDINGS_MAX + 1, sizeof *w->items);
-    if (!found || !w->items || !seen_copy(flow_seen(flow), world_bus_arn(flow_world(flow), a, bus), a, &seen)) return ERR_NOMEM;
+    if (!found || !w->items || !seen_copy(flow_seen(flow), world_bus_arn(flow_world(flow), a, bus), pattern, a, &seen)) return ERR_NOMEM;
     enum err err = lint_pattern(pattern, &seen, a, found);
     for (size_t i = 0; !err && i < found->count; i++) {
         const struct lint_finding *f = &found->items[i];

@@ -4,7 +4,7 @@
 
 #include "engine.h"
 
-enum { RULES_COMPARED_MAX = 10000 }; /* of a bus, when looking for another rule with the same pattern: about 2 ms */
+enum { RULES_COMPARED_MAX = 10000 }; /* of a bus, when looking for another rule with the same pattern */
 
 /* Lints the pattern of a rule that was just put, also against what its bus has seen and against the bus's other rules, fills *warnings
  * (events_warning; in call->arena; absent when there are none) and logs the first. Rules that the daemon itself declares at start are not

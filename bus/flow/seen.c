@@ -232,22 +232,24 @@ void seen_forget(struct seen *s, struct str bus_arn) {
 /* ---- reading ----------------------------------------------------------------------------------------------------------------------------
  */
 
-static bool copy_kind(const struct seen_kind *k, struct arena *a, struct lint_seen_kind *out) {
-    struct lint_seen_field *fields = arena_array(a, k->count, sizeof *fields);
-    *out = (struct lint_seen_kind){.source = arena_str(a, str_of(k->names, k->source_bytes)),
-                                   .detail_type = arena_str(a, str_of(k->names + k->source_bytes, k->type_bytes)),
+static bool copy_kind(const struct seen_kind *k, const struct pattern *pattern, struct arena *a, struct lint_seen_kind *out) {
+    struct str source = str_of(k->names, k->source_bytes), type = str_of(k->names + k->source_bytes, k->type_bytes);
+    size_t count = !pattern || lint_wants_fields(pattern, source, type) ? k->count : 0;
+    struct lint_seen_field *fields = arena_array(a, count, sizeof *fields);
+    *out = (struct lint_seen_kind){.source = arena_str(a, source),
+                                   .detail_type = arena_str(a, type),
                                    .fields = fields,
-                                   .count = k->count,
+                                   .count = count,
                                    .cut = k->cut};
     bool good = fields && out->source.p && out->detail_type.p;
-    for (size_t i = 0; good && i < k->count; i++) {
+    for (size_t i = 0; good && i < count; i++) {
         fields[i] = (struct lint_seen_field){arena_str(a, str_of(k->fields[i].path, k->fields[i].length)), k->fields[i].types};
         good = fields[i].path.p;
     }
     return good;
 }
 
-bool seen_copy(struct seen *s, struct str bus_arn, struct arena *a, struct lint_seen *out) {
+bool seen_copy(struct seen *s, struct str bus_arn, const struct pattern *pattern, struct arena *a, struct lint_seen *out) {
     bool good = true;
     *out = (struct lint_seen){0};
     pthread_mutex_lock(&s->lock);
@@ -255,7 +257,7 @@ bool seen_copy(struct seen *s, struct str bus_arn, struct arena *a, struct lint_
     if (b) {
         struct lint_seen_kind *kinds = arena_array(a, b->count, sizeof *kinds);
         good = kinds;
-        for (size_t i = 0; good && i < b->count; i++) good = copy_kind(&b->kinds[i], a, &kinds[i]);
+        for (size_t i = 0; good && i < b->count; i++) good = copy_kind(&b->kinds[i], pattern, a, &kinds[i]);
         if (good) *out = (struct lint_seen){kinds, b->count};
     }
     pthread_mutex_unlock(&s->lock);

@@ -34,9 +34,10 @@ bool seen_due(struct seen *s, int64_t now_ms);
 void seen_take(struct seen *s, struct str bus_arn, const struct node *event);
 /* Forgets a bus that was deleted. */
 void seen_forget(struct seen *s, struct str bus_arn);
-/* A copy of what a bus has seen, in `a`; empty when it has seen nothing. False without memory. May wait for a sample that is being taken.
- */
-bool seen_copy(struct seen *s, struct str bus_arn, struct arena *a, struct lint_seen *out) __attribute__((warn_unused_result));
+/* A copy of what a bus has seen, in `a`; empty when it has seen nothing. Of kinds of events that do not matter for linting `pattern` the fields
+ * are left out; NULL: all are copied. False without memory. May wait for a sample that is being taken. */
+bool seen_copy(struct seen *s, struct str bus_arn, const struct pattern *pattern, struct arena *a, struct lint_seen *out)
+    __attribute__((warn_unused_result));
 
 struct seen_stats {
     size_t buses, bytes;

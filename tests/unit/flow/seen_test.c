@@ -42,7 +42,7 @@ static void take_kind(const char *bus, const char *source, const char *type, con
 
 static struct lint_seen copy(const char *bus) {
     struct lint_seen s;
-    assert_true(seen_copy(seen, str_from(bus), &arena, &s));
+    assert_true(seen_copy(seen, str_from(bus), NULL, &arena, &s));
     return s;
 }
 
@@ -70,6 +70,24 @@ static void fields_and_types_add_up(void **state) {
     assert_int_equal(copy("arn:another").count, 0);
     seen_forget(seen, STR(BUS));
     assert_int_equal(copy(BUS).count, 0);
+}
+
+static void fields_are_copied_where_a_pattern_looks(void **state) {
+    (void)state;
+    struct pattern *p;
+    struct lint_seen s;
+    take_kind(BUS, "shop", "Order", "{\"total\":5}");
+    take_kind(BUS, "shop", "Refund", "{\"total\":5}");
+    assert_int_equal(pattern_parse(STR("{\"detail-type\":[\"Refund\"],\"detail\":{\"x\":[1]}}"), &p, NULL), ERR_OK);
+    assert_true(seen_copy(seen, STR(BUS), p, &arena, &s));
+    assert_int_equal(s.count, 2);
+    assert_int_equal(s.kinds[0].count, 0);
+    assert_int_equal(s.kinds[1].count, 1);
+    pattern_free(p);
+    assert_int_equal(pattern_parse(STR("{\"detail-type\":[\"Refund\"]}"), &p, NULL), ERR_OK);
+    assert_true(seen_copy(seen, STR(BUS), p, &arena, &s));
+    assert_int_equal(s.kinds[1].count, 0);
+    pattern_free(p);
 }
 
 static void what_is_no_event_is_passed_over(void **state) {
@@ -211,6 +229,7 @@ static void many_threads_sample_and_one_reads(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(fields_and_types_add_up),
+        TEST(fields_are_copied_where_a_pattern_looks),
         TEST(what_is_no_event_is_passed_over),
         TEST(wide_deep_and_long_details_are_cut),
         TEST(the_kind_seen_least_lately_goes),
