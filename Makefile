@@ -14,6 +14,7 @@ WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-protot
 HARD := -fstack-protector-strong -fPIE -fno-strict-aliasing
 OPT_release := -O2 -D_FORTIFY_SOURCE=2 -g
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -Wno-error
 OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 OPT := $(OPT_$(MODE))
 OUT := $(BUILD)/$(MODE)
@@ -65,7 +66,7 @@ SYS_rules := -lyaml -lm
 SYS_store := -lsqlite3
 SYS_targets := -lcurl
 SYS_libbus := -lnng
-SYS_gate := -lnng
+SYS_gate := -lnng -lmicrohttpd -lz
 
 lib = $(OUT)/lib/lib$(1)_.a
 libs = $(foreach l,$(1),$(call lib,$(l)))
@@ -134,11 +135,12 @@ $(foreach t,$(UNIT),$(eval $(call UNIT_RULE,$(t))))
 FUZZ := $(wildcard tests/fuzz/*/*_fuzz.c)
 FUZZ_BIN := $(FUZZ:%.c=$(BUILD)/fuzz/%)
 FUZZ_FLAGS := -std=c17 -D_GNU_SOURCE -pthread -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-fuzz_src = $(sort $(foreach l,$(ON_$(1)),$(SRC_$(l))))
+fuzz_libs = $(foreach l,$(ON_$(1)),$(BUILD)/fuzz/lib/lib$(l)_.a)
 define FUZZ_RULE
-$(BUILD)/fuzz/$(1:.c=): $(1) $$(call fuzz_src,$(call layer_of,$(1)))
+$(BUILD)/fuzz/$(1:.c=): $(1) $$(foreach l,$$(ON_$(call layer_of,$(1))),$$(SRC_$$(l)))
 	@mkdir -p $$(@D)
-	$$(Q)clang $$(FUZZ_FLAGS) $$(call quote,$$(sort $$(foreach l,$$(ON_$(call layer_of,$(1))),$$(SEES_$$(l))))) $$^ -o $$@ $$(call sys,$$(ON_$(call layer_of,$(1))))
+	$$(Q)$$(MAKE) --no-print-directory MODE=fuzz CC=clang $$(call fuzz_libs,$(call layer_of,$(1)))
+	$$(Q)clang $$(FUZZ_FLAGS) $$(call quote,$$(SEES_$(call layer_of,$(1)))) $(1) -o $$@ $$(call fuzz_libs,$(call layer_of,$(1))) $$(call sys,$$(ON_$(call layer_of,$(1))))
 endef
 $(foreach t,$(FUZZ),$(eval $(call FUZZ_RULE,$(t))))
 
@@ -147,7 +149,7 @@ CORPUS_BIN := $(FUZZ:%.c=$(BUILD)/corpus/%)
 define CORPUS_RULE
 $(BUILD)/corpus/$(1:.c=): $(1) tests/support/corpus_main.c $$(foreach l,$$(ON_$(call layer_of,$(1))),$(BUILD)/asan/lib/lib$$(l)_.a)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) -std=c17 -D_GNU_SOURCE -pthread $(OPT_asan) $$(call quote,$$(sort $$(foreach l,$$(ON_$(call layer_of,$(1))),$$(SEES_$$(l))))) $$^ -o $$@ $$(call sys,$$(ON_$(call layer_of,$(1))))
+	$$(Q)$$(CC) -std=c17 -D_GNU_SOURCE -pthread $(OPT_asan) $$(call quote,$$(SEES_$(call layer_of,$(1)))) $$^ -o $$@ $$(call sys,$$(ON_$(call layer_of,$(1))))
 endef
 $(foreach t,$(FUZZ),$(eval $(call CORPUS_RULE,$(t))))
 
@@ -157,7 +159,7 @@ TOOLS := $(OUT)/smtp_sink $(OUT)/producer
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 
 # Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
-PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev libssl-dev libcmocka-dev jq python3 openssl
+PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev zlib1g-dev libcmocka-dev jq python3 openssl
 deps:
 	$(Q)missing=$$(for p in $(PACKAGES); do dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
