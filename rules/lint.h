@@ -52,7 +52,7 @@ bool lint_wants_fields(const struct pattern *p, struct str source, struct str de
 /* Do both take the same events because they say the same, in whatever order and spelling of keys, alternatives, branches and numbers? False
  * also without memory. */
 bool lint_same(const struct pattern *p, const struct pattern *q, struct arena *scratch);
-/* Equal for patterns that are lint_same; cheap, to choose whom to ask. */
+/* Equal for patterns that are lint_same, different for nearly all others; cheap, to choose whom to ask. */
 uint64_t lint_signature(const struct pattern *p);
 
 /* "a string", "a number or null" */

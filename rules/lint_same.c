@@ -112,19 +112,75 @@ bool lint_same(const struct pattern *p, const struct pattern *q, struct arena *s
     return a.p && b.p && str_eq(a, b);
 }
 
-static uint64_t hash_of(struct str s) { /* FNV-1a */
+/* ---- signature: a hash that neither order nor repetition changes --------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t h, uint64_t v) { /* splitmix64 */
+    uint64_t z = (h ^ v) + 0x9E3779B97F4A7C15u;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+static uint64_t hash_text(struct str s) { /* FNV-1a */
     uint64_t h = 14695981039346656037u;
     for (size_t i = 0; i < s.n; i++) h = (h ^ (unsigned char)s.p[i]) * 1099511628211u;
-    return h;
+    return mix(h, s.n);
+}
+
+static uint64_t hash_number(const struct number *n) {
+    if (n->more) return hash_text(n->text);
+    return mix(mix(n->head, n->head ? (uint64_t)n->exponent : 0), n->negative);
+}
+
+static uint64_t hash_test(const struct pattern_test *t) {
+    uint64_t h = mix(0, (uint64_t)t->kind);
+    switch (t->kind) {
+    case PATTERN_NUMBER: return mix(h, t->held ? hash_number(&t->number) : hash_text(t->text));
+    case PATTERN_RANGE:
+        if (t->range.has_lower) h = mix(h, hash_number(&t->range.lower) + t->range.lower_open);
+        return t->range.has_upper ? mix(~h, hash_number(&t->range.upper) + t->range.upper_open) : h;
+    case PATTERN_NULL:
+    case PATTERN_FALSE:
+    case PATTERN_TRUE:
+    case PATTERN_PRESENT:
+    case PATTERN_ABSENT: return h;
+    default: return mix(h, hash_text(t->text));
+    }
+}
+
+/* A set of hashes: its bounds and its bits, which stay the same when a member is added once more. */
+struct hash_set {
+    uint64_t least, greatest, any, all;
+};
+#define HASH_SET_EMPTY ((struct hash_set){UINT64_MAX, 0, 0, UINT64_MAX})
+
+static void hash_set_add(struct hash_set *s, uint64_t h) {
+    if (h < s->least) s->least = h;
+    if (h > s->greatest) s->greatest = h;
+    s->any |= h;
+    s->all &= h;
+}
+
+static uint64_t hash_set_sum(const struct hash_set *s) { return mix(mix(mix(s->least, s->greatest), s->any), s->all); }
+
+static uint64_t hash_field(const struct pattern_field *f) {
+    struct hash_set alternatives = HASH_SET_EMPTY;
+    for (size_t i = 0; i < f->count; i++) {
+        const struct pattern_alternative *a = &f->alternatives[i];
+        struct hash_set tests = HASH_SET_EMPTY;
+        for (size_t k = 0; k < a->count; k++) hash_set_add(&tests, hash_test(&a->tests[k]));
+        hash_set_add(&alternatives, mix(hash_set_sum(&tests), a->but));
+    }
+    return mix(hash_text(f->path), hash_set_sum(&alternatives));
 }
 
 uint64_t lint_signature(const struct pattern *p) {
-    uint64_t greatest = 0, least = UINT64_MAX; /* of the conjunctions, by their paths: whatever their order, and how often one stands */
+    struct hash_set all = HASH_SET_EMPTY;
     for (size_t i = 0; i < p->conjunction_count; i++) {
-        uint64_t one = 0;
-        for (size_t k = 0; k < p->conjunctions[i].count; k++) one += hash_of(p->conjunctions[i].fields[k]->path);
-        if (one > greatest) greatest = one;
-        if (one < least) least = one;
+        const struct pattern_conjunction *c = &p->conjunctions[i];
+        uint64_t sum = 0; /* each path stands once */
+        for (size_t k = 0; k < c->count; k++) sum += hash_field(c->fields[k]);
+        hash_set_add(&all, mix(sum, c->count));
     }
-    return greatest * 3 + least;
+    return hash_set_sum(&all);
 }
