@@ -65,6 +65,11 @@ void api_write_results(const struct api_put *put, struct buf *out);
 /* The bytes that the entries of one PutEvents request may have together. */
 size_t api_put_bytes_most(const struct api *api);
 
+/* AWS's query protocol: parameters in the URL's query or in a form, XML as the answer. STS GetCallerIdentity is what is asked so. Both write the answer and
+ * give its HTTP status. Never block; any thread. */
+int api_query(struct api *api, struct caller *caller, struct str query, struct str form, struct str request_id, struct buf *answer);
+int api_query_error(enum err err, const struct fault *fault, struct str request_id, struct buf *answer);
+
 /* One operation by name with a JSON body. */
 struct api_call {
     struct caller *caller;

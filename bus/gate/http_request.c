@@ -279,12 +279,30 @@ static bool read_body(struct request *r, struct str *body) {
 }
 
 /* ---- routes ------------------------------------------------------------------------------------------------------------------------------------ */
-/* POST /: an operation of a service. */
+/* The query protocol: STS. */
+static bool serve_query(struct request *r, enum err err, const struct fault *fault) {
+    size_t query = strcspn(r->target, "?");
+    struct str body, id = str_from(r->id);
+    r->content_type = "text/xml";
+    if (err) {
+        r->status = api_query_error(err, fault, id, &r->answer);
+        return false;
+    }
+    if (read_body(r, &body)) r->status = api_query(r->gate->api, r->caller, str_from(r->target + query + (r->target[query] == '?')), body, id, &r->answer);
+    api_caller_release(r->caller);
+    return false;
+}
+
+/* An operation of a service. */
 static bool serve_operation(struct request *r) {
     struct fault fault;
     struct str body;
     const char *type = header(r, "Content-Type");
     fault_clear(&fault);
+    if (!header(r, "X-Amz-Target") && (strcmp(r->method, "GET") == 0 || (type && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0))) {
+        enum err refused = authenticate(r, &fault);
+        return serve_query(r, refused, &fault);
+    }
     if (type && strncasecmp(type, "application/x-amz-json-1.0", 26) == 0) r->content_type = "application/x-amz-json-1.0";
     enum err err = authenticate(r, &fault);
     if (err) {
@@ -316,6 +334,7 @@ static const struct route {
     bool (*serve)(struct request *r);
 } routes[] = {
     {"POST", "/", serve_operation},
+    {"GET", "/", serve_operation},
     {"GET", "/health", serve_health},
     {"HEAD", "/health", serve_health},
     {"OPTIONS", "/", serve_options},
@@ -329,7 +348,7 @@ static const struct route *route_of(struct request *r, struct str path) {
         if (strcmp(routes[i].method, r->method) == 0) return &routes[i];
     }
     if (known) {
-        r->allow = str_eqz(path, "/") ? "POST, OPTIONS" : "GET, HEAD";
+        r->allow = str_eqz(path, "/") ? "GET, POST, OPTIONS" : "GET, HEAD";
         write_refusal(r, 405, "MethodNotAllowed", "%.20s is not served here; %s is.", r->method, r->allow);
     } else {
         write_refusal(r, 404, "NotFound", "There is nothing at '%.*s'; operations are asked for by POST /.", (int)(path.n < 100 ? path.n : 100), path.p);

@@ -124,6 +124,45 @@ class Http(unittest.TestCase):
         self.assertEqual(self.ask(busd, PUT, skew=-200)[0].status, 200)
         self.assertEqual(self.ask(busd, PUT, more=(("x-amz-content-sha256", hashlib.sha256(PUT).hexdigest()), ("x-amz-security-token", "t")))[0].status, 200)
 
+    def test_who_am_i(self):
+        busd = self.start()
+        form = b"Action=GetCallerIdentity&Version=2011-06-15"
+        kind = (("content-type", "application/x-www-form-urlencoded; charset=utf-8"),)
+
+        def post(body, keys=self.keys):
+            c = http.client.HTTPConnection(busd.http, timeout=60)
+            c.request("POST", "/", body, dict(sigv4.signed(keys, busd.http, body, None, service="sts", more=kind)))
+            answer = c.getresponse()
+            text = answer.read().decode()
+            c.close()
+            return answer.status, text
+
+        def get(path):
+            c = http.client.HTTPConnection(busd.http, timeout=60)
+            c.request("GET", path)
+            answer = c.getresponse()
+            text = answer.read().decode()
+            c.close()
+            return answer.status, text
+
+        status, text = post(form)
+        self.assertEqual(status, 200, text)
+        self.assertIn("<Account>000000000000</Account>", text)
+        self.assertIn(f"<UserId>{self.keys[0]}</UserId>", text)
+        self.assertIn(f"<Arn>arn:aws:iam::000000000000:user/{self.keys[0]}</Arn>", text)
+        status, text = get(sigv4.presigned(self.keys, busd.http, {"Action": "GetCallerIdentity", "Version": "2011-06-15"}))
+        self.assertEqual(status, 200, text)
+        for answer, code in (
+            (post(form.replace(b"Get", b"Set")), "UnknownOperation"),
+            (post(b""), "UnknownOperation"),
+            (post(form, ("AKIANOBODY", "x")), "InvalidClientTokenId"),
+            (post(form, (self.keys[0], "x")), "SignatureDoesNotMatch"),
+            (get("/?Action=GetCallerIdentity"), "MissingAuthenticationToken"),
+            (get(sigv4.presigned(self.keys, busd.http, {"Action": "GetCallerIdentity"}, skew=-100)), "SignatureDoesNotMatch"),
+        ):
+            self.assertIn(answer[0], (400, 403))
+            self.assertIn(f"<Code>{code}</Code>", answer[1])
+
     def test_unsigned_payloads_when_they_are_allowed(self):
         busd = self.start("--unsigned-payload", "1")
         pairs = sigv4.signed(self.keys, busd.http, PUT, more=(("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),), payload="UNSIGNED-PAYLOAD")
