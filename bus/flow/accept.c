@@ -174,6 +174,10 @@ void flow_accept(struct flow *f, struct accept *x) {
     for (size_t i = 0; i < x->count; i++) accept_entry(b, &x->entries[i], &x->results[i], &x->fault);
     snapshot_release(b->r.snapshot);
     fault_clear(&x->fault);
+    if (!b->txn.first) { /* nothing to be durable: no rule took anything */
+        finish(b, ERR_OK, NULL);
+        return;
+    }
     enum err err = remember_ids(b) ? committer_submit(f->committer, &b->txn, &x->fault) : fault_set(&x->fault, ERR_NOMEM, NULL);
     if (err) finish(b, err, &x->fault);
 }
