@@ -112,7 +112,7 @@ enum err scan_paths_add(struct scan_paths *p, struct str path, uint32_t *number)
         }
         at = child;
     }
-    p->paths[at].wanted = true;
+    if (!p->paths[at].wanted) p->paths[at].wanted = true; /* no write when nothing changes: the tree may be shared */
     *number = at;
     return ERR_OK;
 }
