@@ -116,6 +116,9 @@ $(OUT)/smtp_sink: tests/support/smtp_sink.c $(call lib,base) Makefile
 $(OUT)/store_bench: tests/bench/store_bench.c $(call libs,$(ON_store)) Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,$(SEES_store)) $< $(LDFLAGS_ALL) -o $@ $(call libs,$(ON_store)) $(call sys,$(ON_store))
 
+$(OUT)/match: tests/bench/match.c tests/bench/workload.c tests/bench/workload.h $(call libs,$(ON_rules)) Makefile
+	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,tests/bench $(SEES_rules)) $(filter %.c,$^) $(LDFLAGS_ALL) -o $@ $(call libs,$(ON_rules)) $(call sys,$(ON_rules))
+
 # ---- tests: tests/unit/LAYER/NAME_test.c and tests/contract/LAYER/NAME_test.c link what LAYER may use, plus cmocka ----------------
 UNIT := $(wildcard tests/unit/*/*_test.c) $(wildcard tests/contract/*/*_test.c)
 UNIT_BIN := $(UNIT:%.c=$(OUT)/%)
@@ -196,8 +199,9 @@ crash: deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/crash_producer
 	$(Q)BUILD=$(abspath $(BUILD)) PYTHONPATH=tests/support KILLS=$(KILLS) python3 -m unittest discover -v -s tests/crash -p '*_test.py'
 bench: deps
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/bus_bench $(OUT)/store_bench
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/bus_bench $(OUT)/store_bench $(OUT)/match
 	$(Q)tests/bench/run $(OUT)
+	$(Q)$(OUT)/match --table
 
 PREFIX ?= /usr/local
 install: all
