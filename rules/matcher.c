@@ -400,6 +400,10 @@ static struct set_part *compacted_part(const struct matcher_set *set, struct mat
 }
 
 void matcher_compact_end(struct matcher_set *set, struct matcher_compaction *c) {
+    if (!set) {
+        compaction_free(c);
+        return;
+    }
     struct set_part *p = NULL;
     void *items = set->parts, *pending = set->pending;
     bool room = reserve(&items, &set->part_cap, 1, sizeof *set->parts);

@@ -25,7 +25,7 @@ struct matcher_work;
 struct matcher_set *matcher_set_new(void);
 /* Matchers that were published live on. NULL: nothing happens. */
 void matcher_set_free(struct matcher_set *set);
-/* Adds a rule; matchers published from now on have it. The pattern must live until the rule is removed and the next matcher published;
+/* Adds a rule; matchers published from now on have it. The pattern must live until the rule is removed;
  * the owner is not looked at. *id names the rule for matcher_set_remove. ERR_NOMEM; ERR_LIMIT past 2^24 rules. */
 enum err matcher_set_add(struct matcher_set *set, const struct pattern *pattern, void *owner, uint32_t *id) MUST_USE;
 /* `id` came from matcher_set_add and was not removed yet. Cannot fail. */
@@ -43,7 +43,7 @@ bool matcher_set_is_scattered(const struct matcher_set *set);
 struct matcher_compaction;
 enum err matcher_compact_begin(struct matcher_set *set, struct matcher_compaction **out) MUST_USE;
 enum err matcher_compact_run(struct matcher_compaction *c) MUST_USE;
-/* Takes what was compiled into the set (nothing, when run failed), and frees c. What changed since begin is kept. */
+/* Takes what was compiled into the set (nothing, when run failed; NULL: the set is gone), and frees c. What changed since begin is kept. */
 void matcher_compact_end(struct matcher_set *set, struct matcher_compaction *c);
 
 /* ---- the matcher: any thread ----------------------------------------------------------------------------------------------------------

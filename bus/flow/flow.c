@@ -82,6 +82,8 @@ static enum err open_parts(struct flow *f, const struct flow_options *o, struct 
         .committer = o->committer, .settings = o->settings, .region = o->region, .target_known = target_known, .ctx = f};
     enum err err = world_open(&world, &f->world, fault);
     if (err) return err;
+    f->workshop = workshop_new();
+    if (!f->workshop) return fault_set(fault, ERR_NOMEM, NULL);
     f->dedup = dedup_new((size_t)o->settings->dedup_ids, o->settings->dedup_window_ms);
     if (!f->dedup) return fault_set(fault, ERR_NOMEM, NULL);
     err = f->store->ops->ids_scan(f->store, clock_now_ms() - o->settings->dedup_window_ms, load_ids, f->dedup, fault);
@@ -137,6 +139,7 @@ void flow_close(struct flow *f) {
     for (size_t i = f->kind_count; i > 0; i--) f->kinds[i - 1].free(f->kinds[i - 1].self);
     dedup_free(f->dedup);
     world_close(f->world);
+    workshop_free(f->workshop);
     free(f);
 }
 
