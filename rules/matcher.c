@@ -54,6 +54,7 @@ struct matcher_set {
     uint32_t pending_count, pending_cap;
     struct set_part **parts;
     uint32_t part_count, part_cap;
+    uint32_t foreground_max;
 };
 
 /* ---- shared pieces
@@ -102,6 +103,7 @@ static bool reserve(void **items, uint32_t *cap, size_t need, size_t size) {
 
 struct matcher_set *matcher_set_new(void) {
     struct matcher_set *set = calloc(1, sizeof *set);
+    if (set) set->foreground_max = PART_FOREGROUND_MAX;
     if (set && (set->paths = scan_paths_new(rng_u64()))) return set;
     free(set);
     return NULL;
@@ -126,6 +128,8 @@ void matcher_set_free(struct matcher_set *set) {
 }
 
 size_t matcher_set_count(const struct matcher_set *set) { return set->live; }
+
+void matcher_set_foreground(struct matcher_set *set, uint32_t rules) { set->foreground_max = rules; }
 
 static bool add_pending(struct matcher_set *set, uint32_t id) {
     void *items = set->pending;
@@ -218,10 +222,10 @@ static bool part_mark_dead(struct set_part *p) {
 }
 
 /* Is the part to be compiled again, together with `fresh` rules? */
-static bool is_merged(const struct set_part *p, uint32_t fresh) {
+static bool is_merged(const struct matcher_set *set, const struct set_part *p, uint32_t fresh) {
     uint32_t size = p->segment->rule_count;
     if (p->live == 0) return true;
-    if (p->live > PART_FOREGROUND_MAX && p->live > fresh) return false;
+    if (p->live > set->foreground_max && p->live > fresh) return false;
     return p->live <= PART_RATIO * fresh || p->live < size / 2;
 }
 
@@ -229,7 +233,7 @@ static bool is_merged(const struct set_part *p, uint32_t fresh) {
 static int32_t *collect(const struct matcher_set *set, bool *merged, uint32_t *count) {
     uint32_t total = set->pending_count;
     for (uint32_t i = set->part_count; i-- > 0;) {
-        merged[i] = is_merged(set->parts[i], total);
+        merged[i] = is_merged(set, set->parts[i], total);
         if (merged[i]) total += set->parts[i]->live;
     }
     int32_t *ids = malloc(((size_t)total + 1) * sizeof *ids);
@@ -346,10 +350,10 @@ struct matcher_compaction {
 bool matcher_set_is_scattered(const struct matcher_set *set) {
     uint32_t big = 0, held = 0;
     for (uint32_t i = 0; i < set->part_count; i++) {
-        big += set->parts[i]->live > PART_FOREGROUND_MAX / PART_RATIO;
+        big += set->parts[i]->live > set->foreground_max / PART_RATIO;
         held += set->parts[i]->segment->rule_count;
     }
-    return set->part_count > PARTS_SCATTERED || big > 3 || held > 2 * set->live + PART_FOREGROUND_MAX;
+    return set->part_count > PARTS_SCATTERED || big > 3 || held > 2 * set->live + set->foreground_max;
 }
 
 static void compaction_free(struct matcher_compaction *c) {

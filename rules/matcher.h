@@ -31,6 +31,8 @@ enum err matcher_set_add(struct matcher_set *set, const struct pattern *pattern,
 /* `id` came from matcher_set_add and was not removed yet. Cannot fail. */
 void matcher_set_remove(struct matcher_set *set, uint32_t id);
 size_t matcher_set_count(const struct matcher_set *set);
+/* How many rules one publication may compile again beside those that are new (16,384 unless set): a bound on how long it takes. */
+void matcher_set_foreground(struct matcher_set *set, uint32_t rules);
 /* A matcher of the rules that the set has now; *out has one reference. What was added since the last call is compiled, together with
  * smaller parts that were compiled before, so that many single changes cost as much as a few; a change to a big set takes
  * milliseconds, not the time that compiling the whole set takes. ERR_NOMEM, ERR_LIMIT; the set stays as it was. */

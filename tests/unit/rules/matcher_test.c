@@ -14,7 +14,7 @@ static struct agreement agreement;
 static void generated_pairs(void **state) {
     (void)state;
     int64_t pairs = 0, seed = 0;
-    assert_true(str_to_i64(str_from(os_env("AGREEMENT_PAIRS", "150000")), &pairs) && pairs > 0);
+    assert_true(str_to_i64(str_from(os_env("AGREEMENT_PAIRS", "300000")), &pairs) && pairs > 0);
     assert_true(str_to_i64(str_from(os_env("AGREEMENT_SEED", "4")), &seed) && seed > 0);
     struct random_source r = {(uint64_t)seed * UINT64_C(0x9E3779B97F4A7C15)};
     struct buf text;
@@ -22,7 +22,7 @@ static void generated_pairs(void **state) {
     assert_true(agreement_init(&agreement));
     while (agreement.pairs < (uint64_t)pairs) {
         uint64_t at = r.state;
-        if (!agreement_round(&agreement, &r, 40, &text))
+        if (!agreement_round(&agreement, &r, 100, &text))
             fail_msg("after %llu pairs (state %llx)", (unsigned long long)agreement.pairs, (unsigned long long)at);
     }
     print_message("%llu pairs, %llu matches\n", (unsigned long long)agreement.pairs, (unsigned long long)agreement.matches);
