@@ -155,7 +155,7 @@ $(foreach t,$(FUZZ),$(eval $(call CORPUS_RULE,$(t))))
 
 # ---- what is asked for ----------------------------------------------------------------------------------------------------------------
 TOOLS := $(OUT)/smtp_sink $(OUT)/producer
-.PHONY: all deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench install clean help
+.PHONY: all agreement deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench install clean help
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 
 # Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
@@ -190,10 +190,19 @@ unit: unit-bins
 
 # Long runs: not part of make test.
 FUZZ_SECONDS ?= 60
-fuzz: $(FUZZ_BIN)
+PAIRS ?= 10000000
+CHANGES ?= 1000000
+fuzz: $(FUZZ_BIN) agreement
 	$(Q)for f in $^; do name=$$(basename $$f _fuzz); mkdir -p $(BUILD)/corpus-new/$$name; echo "== $$name"; \
 	  $$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/corpus-new/$$name- \
 	    $(BUILD)/corpus-new/$$name tests/fuzz/corpus/$$name 2>&1 | tail -n 3 || exit 1; done
+# The compiled matcher and the plain evaluator on PAIRS generated pairs of rules and event, and CHANGES changes of a set of rules, all under ASan
+# and UBSan; SEED makes it another run.
+SEED ?= 1
+agreement:
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) MODE=asan $(BUILD)/asan/tests/unit/rules/matcher_test $(BUILD)/asan/tests/unit/rules/matcher_set_test
+	$(Q)AGREEMENT_PAIRS=$(PAIRS) AGREEMENT_SEED=$(SEED) $(BUILD)/asan/tests/unit/rules/matcher_test
+	$(Q)MATCHER_CHANGES=$(CHANGES) $(BUILD)/asan/tests/unit/rules/matcher_set_test
 KILLS ?= 500
 crash: deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/crash_producer
@@ -219,5 +228,6 @@ help:
 	@echo "make unit L=X  unit and contract tests of one layer (MODE=asan, MODE=tsan)"
 	@echo "make crash     kill -9 under load, KILLS=$(KILLS) times"
 	@echo "make fuzz      every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang)"
+	@echo "make agreement the matcher against the evaluator on PAIRS=$(PAIRS) pairs, and CHANGES=$(CHANGES) changes of rules"
 	@echo "make bench     throughput, latency, memory, start-up time"
 	@echo "make install   to PREFIX=$(PREFIX)"

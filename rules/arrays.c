@@ -20,8 +20,7 @@ static uint32_t going_through(const struct match *m, const struct conjunction *c
     return n;
 }
 
-/* ---- one way each
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- one way each --------------------------------------------------------------------------------------------------------------- */
 
 /* Notes the element and those around it, and the arrays between, unless they are noted. */
 static bool touch(struct match *m, uint32_t element) {
@@ -88,8 +87,40 @@ static bool one_way_each(struct match *m, const struct conjunction *c) {
     return satisfied == all;
 }
 
-/* ---- several ways
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- records -------------------------------------------------------------------------------------------------------------------- */
+
+enum { RECORD_TERMS = 8 };
+enum verdict { AGREE, DISAGREE, UNKNOWN };
+
+/* Most arrays are lists of records that all have the fields: the predicates' values lie in the same elements, one behind the other. Then no
+ * two records go together, and the predicates agree when one record satisfies all of them: no notes are needed. Records need not be
+ * alike up to the end for an agreement, only for its absence. */
+static enum verdict records_agree(struct match *m, const struct conjunction *c) {
+    const struct predicate *predicates[RECORD_TERMS];
+    uint32_t leaves[RECORD_TERMS], n = 0, count = 0;
+    for (uint32_t i = c->terms; i < c[1].terms; i++) {
+        if (!is_in_array(m, i)) continue;
+        if (n == RECORD_TERMS) return UNKNOWN;
+        const struct head *h = &m->w->heads[term(m, i)->path];
+        if (n && h->count != count) return UNKNOWN;
+        count = h->count;
+        predicates[n] = term(m, i);
+        leaves[n++] = h->first;
+    }
+    for (uint32_t record = 0; record < count; record++) {
+        uint32_t element = m->w->scan.leaves[leaves[0]].element;
+        bool takes = true;
+        for (uint32_t i = 1; i < n; i++)
+            if (m->w->scan.leaves[leaves[i]].element != element) return UNKNOWN;
+        if (!work_spend(m->w, n)) return DISAGREE;
+        for (uint32_t i = 0; i < n && takes; i++) takes = match_predicate_takes(m, predicates[i], leaves[i]);
+        if (takes) return AGREE;
+        for (uint32_t i = 0; i < n && record + 1 < count; i++) leaves[i] = m->w->values[leaves[i]].next - 1;
+    }
+    return DISAGREE;
+}
+
+/* ---- several ways --------------------------------------------------------------------------------------------------------------- */
 
 /* Do the leaves lie in two elements of one array? */
 static bool contradict(const struct scan *s, uint32_t a, uint32_t b) {
@@ -146,12 +177,13 @@ static bool several_ways(struct match *m, const struct conjunction *c) {
     return try_ways(m, predicates, n, chosen);
 }
 
-/* ---- either
- * -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- either --------------------------------------------------------------------------------------------------------------------- */
 
 bool arrays_agree(struct match *m, const struct conjunction *c) {
     struct matcher_work *w = m->w;
     if (w->scan.dotted) return several_ways(m, c);
+    enum verdict v = records_agree(m, c);
+    if (v != UNKNOWN) return v == AGREE;
     void *elements = w->elements, *arrays = w->arrays, *touched = w->touched;
     bool room = work_reserve(w, &elements, &w->element_cap, w->scan.element_count, sizeof *w->elements);
     w->elements = elements;

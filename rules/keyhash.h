@@ -26,6 +26,15 @@ static inline uint64_t keyhash_load4(const char *p) {
     return w;
 }
 
+/* Are the n bytes the same? Short ones are not worth a call. */
+static inline bool keyhash_same(const char *a, const char *b, size_t n) {
+    if (n > 16) return memcmp(a, b, n) == 0;
+    if (n >= 8)
+        return ((keyhash_load8(a) ^ keyhash_load8(b)) | (keyhash_load8(a + n - 8) ^ keyhash_load8(b + n - 8))) == 0;
+    if (n >= 4) return ((keyhash_load4(a) ^ keyhash_load4(b)) | (keyhash_load4(a + n - 4) ^ keyhash_load4(b + n - 4))) == 0;
+    return n == 0 || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
+}
+
 /* Reads nothing beyond the n bytes. */
 static inline uint64_t keyhash(uint64_t seed, const char *p, size_t n) {
     uint64_t a = 0, b = 0, length = n;

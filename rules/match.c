@@ -1,8 +1,7 @@
 #include "match.h"
 #include "fold.h"
 
-/* ---- values
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- values --------------------------------------------------------------------------------------------------------------------- */
 
 static const struct number *number_of(struct match *m, uint32_t leaf) {
     struct value *v = &m->w->values[leaf];
@@ -20,6 +19,15 @@ static const struct address *address_of(struct match *m, uint32_t leaf) {
         v->has_address = true;
     }
     return &v->address;
+}
+
+/* The segment's key of a string, posted or not: two strings are equal when their keys are. */
+static uint32_t string_key_of(struct match *m, uint32_t leaf) {
+    struct value *v = &m->w->values[leaf];
+    if (v->string_key_epoch == m->w->segment_epoch) return v->string_key;
+    uint32_t path = m->w->scan.leaves[leaf].path;
+    v->string_key_epoch = m->w->segment_epoch;
+    return v->string_key = segment_find_hashed(m->s, path, KEY_STRING, v->text, segment_hash(m->s->seed, path, KEY_STRING, v->text));
 }
 
 /* p == NULL without memory. */
@@ -40,8 +48,7 @@ static struct str folded_of(struct match *m, uint32_t leaf) {
 
 static enum node_kind kind_of_leaf(const struct match *m, uint32_t leaf) { return (enum node_kind)m->w->scan.leaves[leaf].kind; }
 
-/* ---- a key by itself
- * ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- a key by itself ------------------------------------------------------------------------------------------------------------ */
 
 static bool is_in_block(const struct address *a, const struct key *k) {
     struct address block = {.length = (uint8_t)k->text[0]};
@@ -71,11 +78,15 @@ static bool string_key_takes(struct match *m, const struct key *k, uint32_t leaf
 
 static bool but_takes(struct match *m, const struct key *k, uint32_t leaf) {
     struct str parts = key_text(k);
-    work_spend(m->w, parts.n);
+    uint32_t same = 0;
+    work_spend(m->w, parts.n / sizeof(uint32_t));
+    if (k->index) { /* nothing but strings */
+        if (kind_of_leaf(m, leaf) != NODE_STRING || !(same = string_key_of(m, leaf))) return true;
+    }
     for (size_t i = 0; i < parts.n; i += sizeof(uint32_t)) {
         uint32_t part;
         memcpy(&part, parts.p + i, sizeof part);
-        if (match_takes(m, segment_key(m->s, part), leaf)) return false;
+        if (same ? part == same : match_takes(m, segment_key(m->s, part), leaf)) return false;
     }
     return true;
 }
@@ -97,18 +108,17 @@ bool match_takes(struct match *m, const struct key *k, uint32_t leaf) {
     }
 }
 
-/* ---- a predicate: once per event
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- a predicate: once per event ------------------------------------------------------------------------------------------------ */
 
 bool match_predicate_takes(struct match *m, const struct predicate *p, uint32_t leaf) {
+    if (p->kinds == 1 << KEY_STRING) {
+        uint32_t key = kind_of_leaf(m, leaf) == NODE_STRING ? string_key_of(m, leaf) : 0;
+        for (uint32_t i = 0; key && i < p->key_count; i++)
+            if (m->s->predicate_keys[p->keys + i] == key) return true;
+        return false;
+    }
     for (uint32_t i = 0; i < p->key_count; i++)
         if (match_takes(m, segment_key(m->s, m->s->predicate_keys[p->keys + i]), leaf)) return true;
-    return false;
-}
-
-static bool admits_absence(const struct match *m, const struct predicate *p) {
-    for (uint32_t i = 0; i < p->key_count; i++)
-        if (key_kind(segment_key(m->s, m->s->predicate_keys[p->keys + i])) == KEY_ABSENT) return true;
     return false;
 }
 
@@ -119,7 +129,7 @@ static const struct head *leaves_at(const struct match *m, uint32_t path) {
 
 static enum answer ask(struct match *m, const struct predicate *p) {
     const struct head *h = leaves_at(m, p->path);
-    if (!h) return admits_absence(m, p) ? ANSWER_YES : ANSWER_NO;
+    if (!h) return p->kinds >> KEY_ABSENT & 1 ? ANSWER_YES : ANSWER_NO;
     enum answer best = ANSWER_NO;
     for (uint32_t leaf = h->first + 1; leaf; leaf = m->w->values[leaf - 1].next) {
         bool in_array = m->w->scan.leaves[leaf - 1].element;
@@ -140,8 +150,7 @@ static enum answer answer(struct match *m, uint32_t predicate) {
     return a;
 }
 
-/* ---- rules
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rules ---------------------------------------------------------------------------------------------------------------------- */
 
 static bool take_rule(struct match *m, uint32_t rule) {
     struct matcher_work *w = m->w;
@@ -191,8 +200,7 @@ static bool try_text(struct match *m, uint32_t path, enum key_kind kind, struct 
     return try_key(m, segment_find_hashed(m->s, path, kind, text, segment_hash(m->s->seed, path, kind, text)));
 }
 
-/* ---- access: the keys that a value hits
- * -------------------------------------------------------------------------------------------------- */
+/* ---- access: the keys that a value hits ----------------------------------------------------------------------------------------- */
 
 static bool has(const struct field *f, enum key_kind kind) { return f->kinds >> kind & 1; }
 
@@ -261,7 +269,7 @@ enum {
 
 static bool try_string(struct match *m, uint32_t path, const struct field *f, uint32_t leaf) {
     struct str s = m->w->values[leaf].text;
-    if (has(f, KEY_STRING) && !try_text(m, path, KEY_STRING, s)) return false;
+    if (has(f, KEY_STRING) && !try_key(m, string_key_of(m, leaf))) return false;
     if (!(f->kinds & SEARCHED_KINDS)) return true;
     const struct field_extra *x = f->extra ? &m->s->extras[f->extra] : NULL; /* NULL: nothing but KEY_FOLDED */
     if (x && (!try_affixes(m, &x->affixes[0], s) || !try_affixes(m, &x->affixes[1], s))) return false;
@@ -331,8 +339,7 @@ static bool try_absent(struct match *m) {
     return true;
 }
 
-/* ---- the segment
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the segment ---------------------------------------------------------------------------------------------------------------- */
 
 static bool prepare(struct match *m) {
     struct matcher_work *w = m->w;

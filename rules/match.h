@@ -11,6 +11,8 @@ struct value {         /* a leaf as matching sees it; by leaf */
     struct str folded; /* p == NULL: not needed so far */
     struct number number;
     struct address address;
+    uint32_t string_key; /* of the segment at hand; 0: none has the string */
+    uint32_t string_key_epoch;
     uint32_t next;                         /* the next leaf of the same path, + 1; 0: none */
     bool has_number, has_address, repeats; /* repeats: an earlier leaf of the path has the same value */
 };

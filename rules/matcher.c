@@ -57,8 +57,7 @@ struct matcher_set {
     uint32_t foreground_max;
 };
 
-/* ---- shared pieces
- * ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- shared pieces -------------------------------------------------------------------------------------------------------------- */
 
 static bool last_reference(_Atomic int *refs) { return atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) == 1; }
 
@@ -98,8 +97,7 @@ static bool reserve(void **items, uint32_t *cap, size_t need, size_t size) {
     return true;
 }
 
-/* ---- the set
- * -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the set -------------------------------------------------------------------------------------------------------------------- */
 
 struct matcher_set *matcher_set_new(void) {
     struct matcher_set *set = calloc(1, sizeof *set);
@@ -177,8 +175,7 @@ void matcher_set_remove(struct matcher_set *set, uint32_t id) {
     set->live--;
 }
 
-/* ---- parts
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- parts ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Compiles the rules of these ids; the ids go to the part. NULL: *err tells. */
 static struct set_part *part_new(const struct matcher_set *set, const int32_t *ids, uint32_t count, struct scan_paths *paths,
@@ -245,8 +242,7 @@ static int32_t *collect(const struct matcher_set *set, bool *merged, uint32_t *c
     return ids;
 }
 
-/* ---- publication
- * --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- publication ---------------------------------------------------------------------------------------------------------------- */
 
 static bool knows_paths(const struct scan_paths *paths, const struct pattern *p) {
     for (size_t i = 0; i < p->field_count; i++) {
@@ -336,8 +332,7 @@ enum err matcher_set_publish(struct matcher_set *set, struct matcher **out) {
     return ERR_OK;
 }
 
-/* ---- compaction
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- compaction ----------------------------------------------------------------------------------------------------------------- */
 
 struct matcher_compaction {
     struct segment_rule *rules;
@@ -434,8 +429,7 @@ void matcher_compact_end(struct matcher_set *set, struct matcher_compaction *c) 
     compaction_free(c);
 }
 
-/* ---- work
- * -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- work ----------------------------------------------------------------------------------------------------------------------- */
 
 struct matcher_work *matcher_work_new(const char *scanner) {
     scan_index_fn *index = scanner ? scan_index_named(scanner) : scan_index_best();
@@ -476,8 +470,7 @@ bool work_reserve(struct matcher_work *w, void **items, uint32_t *cap, size_t ne
     return true;
 }
 
-/* ---- an event
- * ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- an event ------------------------------------------------------------------------------------------------------------------- */
 
 static bool prepare_event(struct matcher_work *w, const struct scan_paths *paths) {
     void *values = w->values, *heads = w->heads, *list = w->paths;
@@ -511,7 +504,7 @@ static bool list_leaves(struct matcher_work *w) {
         struct value *v = &w->values[i];
         struct head *h = &w->heads[l->path];
         v->folded = STR_NULL;
-        v->next = 0;
+        v->next = v->string_key_epoch = 0;
         v->has_number = v->has_address = v->repeats = false;
         if (!set_text(w, l, v)) return false;
         if (h->epoch == w->event_epoch) {

@@ -19,7 +19,7 @@ struct matcher;
 struct matcher_set;
 struct matcher_work;
 
-/* ---- the set: one thread at a time -------------------------------------------------------------------------------------------------- */
+/* ---- the set: one thread at a time ---------------------------------------------------------------------------------------------- */
 
 /* NULL without memory. */
 struct matcher_set *matcher_set_new(void);

@@ -31,7 +31,7 @@ struct walk {
     bool object[DOC_DEPTH_MAX]; /* of the containers that are passed over: is it an object? */
 };
 
-/* ---- memory -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------------------------------------------- */
 
 /* An array of `size`-byte items gets room for at least `need`. */
 static bool reserve(void **items, uint32_t *cap, size_t need, size_t size) {
@@ -165,8 +165,7 @@ static const char *scalar_end(const char *p, const char *end, enum node_kind *ki
     }
 }
 
-/* ---- values that nobody asked for
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- values that nobody asked for ----------------------------------------------------------------------------------------------- */
 
 /* From an opening bracket at w->at to behind its closing one. */
 static bool skip_container(struct walk *w) {
@@ -219,8 +218,7 @@ static bool skip_value(struct walk *w) {
     return true;
 }
 
-/* ---- names
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- names ---------------------------------------------------------------------------------------------------------------------- */
 
 /* A name with dots: each of its parts is a step. */
 static uint32_t split_child(const struct walk *w, uint32_t path, struct str name, uint32_t *names) {
@@ -299,8 +297,7 @@ static bool read_name(struct walk *w, struct scan_frame *f) {
     return mark;
 }
 
-/* ---- values that somebody asked for
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- values that somebody asked for --------------------------------------------------------------------------------------------- */
 
 static bool add_leaf(struct walk *w, uint32_t path, uint32_t element, const char *p, const char *stop, enum node_kind kind) {
     struct scan *s = w->s;
@@ -396,8 +393,7 @@ static bool walk_text(struct walk *w) {
     return push(w, SCAN_ROOT, 0, false) && walk_containers(w) && w->at == w->last;
 }
 
-/* ---- the whole
- * --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------------------------------------------ */
 
 static enum err prepare(struct scan *s, const struct scan_paths *paths, size_t bytes) {
     s->leaf_count = s->array_count = 0;
@@ -459,8 +455,7 @@ enum err scan_read(struct scan *s, const struct scan_paths *paths, struct str te
     return good ? ERR_OK : w.err ? w.err : ERR_SYNTAX;
 }
 
-/* ---- escapes
- * -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- escapes -------------------------------------------------------------------------------------------------------------------- */
 
 static uint32_t hex4(const char *p) {
     uint32_t unit = 0;

@@ -24,7 +24,7 @@ struct state {
     bool escapes;
 };
 
-/* ---- what is rare: escapes and characters beyond ASCII ------------------------------------------------------------------------------ */
+/* ---- what is rare: escapes and characters beyond ASCII -------------------------------------------------------------------------- */
 
 static bool read_hex(const char *p, const char *end, uint32_t *unit) {
     *unit = 0;
@@ -149,7 +149,7 @@ static const char *last_block(char block[64], const char *p, const char *end) {
     return block;
 }
 
-/* ---- portable: eight bytes at a time in a word --------------------------------------------------------------------------------------- */
+/* ---- portable: eight bytes at a time in a word ---------------------------------------------------------------------------------- */
 
 /* Bit i of the result: byte i of w is c. */
 static uint64_t equal8(uint64_t w, unsigned char c) {
@@ -327,8 +327,7 @@ AVX512 bool scan_index_avx512(struct str text, struct scan_index *out) {
     return finish(&s, out, at);
 }
 
-/* ---- which one
- * --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- which one ------------------------------------------------------------------------------------------------------------------ */
 
 static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&

@@ -64,7 +64,7 @@ static inline uint32_t scan_paths_child(const struct scan_paths *p, uint32_t par
         if (!e->path) return SCAN_NO_PATH;
         if (e->tag != tag) continue;
         const struct scan_path *path = &p->paths[e->path];
-        if (path->parent == parent && path->name_bytes == n && memcmp(p->names + path->name_at, name, n) == 0) return e->path;
+        if (path->parent == parent && path->name_bytes == n && keyhash_same(p->names + path->name_at, name, n)) return e->path;
     }
 }
 

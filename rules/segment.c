@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-/* ---- building: what is there only until the segment is done
- * ------------------------------------------------------------------------------ */
+/* ---- building: what is there only until the segment is done --------------------------------------------------------------------- */
 
 struct list { /* a growing array of numbers */
     uint32_t *items;
@@ -12,6 +11,10 @@ struct list { /* a growing array of numbers */
 struct filing { /* a conjunction under a key */
     uint32_t key;
     uint32_t posting; /* POSTING_RULE or POSTING_CONJUNCTION */
+};
+struct choice { /* a field of a conjunction that is being filed */
+    uint64_t load;
+    uint32_t keys; /* place in all_keys */
 };
 struct build {
     struct segment *s;
@@ -25,6 +28,8 @@ struct build {
     struct list by_hash; /* predicates by their keys: open addressing, + 1 */
     uint32_t predicate_cap, conjunction_cap, filing_cap, filing_count;
     struct filing *filings;
+    struct choice *order;
+    uint32_t order_cap;
     uint32_t *path_buts; /* by path: fields with an anything-but, with a range */
     uint32_t *path_ranges;
     uint32_t path_cap;
@@ -60,8 +65,7 @@ static bool add(struct build *b, struct list *l, uint32_t item) {
 
 static struct key *key_at(struct build *b, uint32_t key) { return (struct key *)(void *)(b->s->keys + (size_t)key * 4); }
 
-/* ---- keys
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- keys ----------------------------------------------------------------------------------------------------------------------- */
 
 static bool grow_slots(struct build *b) {
     struct segment *s = b->s;
@@ -226,15 +230,17 @@ static bool test_key(struct build *b, uint32_t path, const struct pattern_test *
 /* anything-but: a key whose text is the list of its parts' keys. */
 static bool but_key(struct build *b, uint32_t path, const struct pattern_alternative *a, uint32_t *key) {
     struct buf parts;
-    bool made, good = true;
+    bool made, good = true, strings = true;
     buf_init(&parts, 0);
     for (size_t i = 0; i < a->count && good; i++) {
         uint32_t part = 0;
         good = test_key(b, path, &a->tests[i], &part);
+        strings = strings && good && key_kind(key_at(b, part)) == KEY_STRING;
         buf_add(&parts, str_of((const char *)&part, sizeof part));
     }
     if (parts.failed) good = failed(b, ERR_NOMEM);
     good = good && intern(b, path, KEY_BUT, buf_str(&parts), key, &made);
+    if (good) key_at(b, *key)->index = strings;
     buf_fini(&parts);
     return good;
 }
@@ -286,8 +292,7 @@ static bool read_rules(struct build *b, const struct segment_rule *rules, size_t
     return true;
 }
 
-/* ---- second pass: conjunctions under their access field
- * ----------------------------------------------------------------------------------- */
+/* ---- second pass: conjunctions under their access field ------------------------------------------------------------------------- */
 
 /* How many conjunctions a value of the event may bring up when they are filed under this key, roughly. */
 static uint64_t key_load(struct build *b, uint32_t key) {
@@ -350,7 +355,9 @@ static bool predicate_of(struct build *b, const uint32_t *keys, uint32_t *predic
     if (!grow(b, &items, &b->predicate_cap, (size_t)s->predicate_count + 1, sizeof *s->predicates)) return false;
     s->predicates = items;
     *predicate = s->predicate_count++;
-    s->predicates[*predicate] = (struct predicate){keys[0], b->predicate_keys.count, keys[1]};
+    uint32_t kinds = 0;
+    for (uint32_t i = 0; i < keys[1]; i++) kinds |= UINT32_C(1) << key_kind(key_at(b, keys[2 + i]));
+    s->predicates[*predicate] = (struct predicate){keys[0], b->predicate_keys.count, keys[1], kinds};
     b->by_hash.items[at] = *predicate + 1;
     for (uint32_t i = 0; i < keys[1]; i++)
         if (!add(b, &b->predicate_keys, keys[2 + i])) return false;
@@ -365,29 +372,43 @@ static bool file(struct build *b, const uint32_t *keys, uint32_t posting) {
     return true;
 }
 
+static int by_load(const void *a, const void *b) {
+    const struct choice *x = a, *y = b;
+    if (x->load != y->load) return x->load < y->load ? -1 : 1;
+    return x->keys < y->keys ? -1 : x->keys > y->keys;
+}
+
+/* The conjunction's fields, those first that few values satisfy: the first one is the access field, and what fails fails early. */
+static struct choice *choose_order(struct build *b, const struct pattern_conjunction *c, const uint32_t *at) {
+    void *items = b->order;
+    if (!grow(b, &items, &b->order_cap, c->count, sizeof *b->order)) return NULL;
+    b->order = items;
+    for (size_t i = 0; i < c->count; i++) {
+        uint32_t keys = at[c->fields[i]->id];
+        b->order[i] = (struct choice){field_load(b, b->all_keys.items + keys), keys};
+    }
+    qsort(b->order, c->count, sizeof *b->order, by_load);
+    return b->order;
+}
+
 /* at: of the rule's fields, by id, their keys. */
 static bool add_conjunction(struct build *b, const struct pattern_conjunction *c, uint32_t rule, const uint32_t *at) {
     struct segment *s = b->s;
     const uint32_t *all = b->all_keys.items;
-    size_t access = 0;
-    uint64_t least = UINT64_MAX;
     if (c->count == 1) return file(b, all + at[c->fields[0]->id], (uint32_t)POSTING_RULE << POSTING_SHIFT | rule);
-    for (size_t i = 0; i < c->count; i++) {
-        uint64_t load = field_load(b, all + at[c->fields[i]->id]);
-        if (load < least) least = load, access = i;
-    }
+    const struct choice *order = choose_order(b, c, at);
+    if (!order) return false;
     void *items = s->conjunctions;
     if (!grow(b, &items, &b->conjunction_cap, (size_t)s->conjunction_count + 2, sizeof *s->conjunctions)) return false;
     s->conjunctions = items;
     uint32_t number = s->conjunction_count++;
     if (number >> POSTING_SHIFT) return failed(b, ERR_LIMIT);
     s->conjunctions[number] = (struct conjunction){rule, b->terms.count};
-    for (size_t i = 0; i < c->count; i++) { /* the access field first */
-        size_t k = i == 0 ? access : i <= access ? i - 1 : i;
+    for (size_t i = 0; i < c->count; i++) {
         uint32_t predicate;
-        if (!predicate_of(b, all + at[c->fields[k]->id], &predicate) || !add(b, &b->terms, predicate)) return false;
+        if (!predicate_of(b, all + order[i].keys, &predicate) || !add(b, &b->terms, predicate)) return false;
     }
-    return file(b, all + at[c->fields[access]->id], (uint32_t)POSTING_CONJUNCTION << POSTING_SHIFT | number);
+    return file(b, all + order[0].keys, (uint32_t)POSTING_CONJUNCTION << POSTING_SHIFT | number);
 }
 
 static bool file_rules(struct build *b, const struct segment_rule *rules, size_t count) {
@@ -402,8 +423,7 @@ static bool file_rules(struct build *b, const struct segment_rule *rules, size_t
     return true;
 }
 
-/* ---- postings: the filings, by key
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- postings: the filings, by key ---------------------------------------------------------------------------------------------- */
 
 static bool make_postings(struct build *b) {
     struct segment *s = b->s;
@@ -441,8 +461,7 @@ static bool make_postings(struct build *b) {
     return true;
 }
 
-/* ---- fields: how filed keys are found
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- fields: how filed keys are found ------------------------------------------------------------------------------------------- */
 
 static int affix_of(enum key_kind kind) {
     switch (kind) {
@@ -599,8 +618,7 @@ static bool make_fields(struct build *b) {
     return good;
 }
 
-/* ---- the whole
- * --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------------------------------------------ */
 
 static void *shrink(void *items, size_t bytes) {
     void *small = realloc(items, bytes ? bytes : 1);
@@ -632,6 +650,7 @@ static void build_fini(struct build *b) {
     free(b->predicate_keys.items);
     free(b->by_hash.items);
     free(b->filings);
+    free(b->order);
     free(b->path_buts);
     free(b->path_ranges);
     buf_fini(&b->text);

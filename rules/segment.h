@@ -41,7 +41,7 @@ struct key {
     uint32_t path;
     uint32_t posting;    /* see enum posting_kind; while building: how many fields have it */
     uint32_t kind_bytes; /* kind << 24 | length of text */
-    uint32_t index;      /* wildcard, range: place in segment.wildcards, .ranges */
+    uint32_t index;      /* wildcard, range: place in segment.wildcards, .ranges; but: 1 when all its parts are KEY_STRING */
     char text[];         /* what makes it equal to another of its kind; see describe in segment.c */
 };
 
@@ -54,11 +54,13 @@ struct predicate {
     uint32_t path;
     uint32_t keys; /* the first one in segment.predicate_keys */
     uint32_t key_count;
+    uint32_t kinds; /* bit per key_kind of its keys */
 };
 
 struct conjunction {
     uint32_t rule;
-    uint32_t terms; /* the first one in segment.terms; the next conjunction's ends them. The access field's predicate comes first */
+    uint32_t terms; /* the first one in segment.terms; the next conjunction's ends them. The access field's predicate comes first, then
+                       those that are likely to fail */
 };
 
 /* By path: what is filed there. */
@@ -135,7 +137,7 @@ static inline uint32_t segment_find_hashed(const struct segment *s, uint32_t pat
         if (!slot->key) return 0;
         if (slot->tag != (uint32_t)(hash >> 32)) continue;
         const struct key *k = segment_key(s, slot->key);
-        if (k->path == path && k->kind_bytes == ((uint32_t)kind << 24 | (uint32_t)text.n) && memcmp(k->text, text.p, text.n) == 0)
+        if (k->path == path && k->kind_bytes == ((uint32_t)kind << 24 | (uint32_t)text.n) && keyhash_same(k->text, text.p, text.n))
             return slot->key;
     }
 }

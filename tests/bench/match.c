@@ -42,8 +42,7 @@ struct options {
     bool counts, table, list;
 };
 
-/* ---- input
- * ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- input ---------------------------------------------------------------------------------------------------------------------- */
 
 static void read_file(const char *path, struct buf *out) {
     struct fault f;
@@ -93,8 +92,7 @@ static void read_rules(const char *path, struct workload *w) {
     buf_fini(&text);
 }
 
-/* ---- building
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- building ------------------------------------------------------------------------------------------------------------------- */
 
 struct built {
     struct matcher *matcher;
@@ -139,8 +137,7 @@ static struct built build(const struct workload *w, uint64_t *counts) {
     return b;
 }
 
-/* ---- running
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- running -------------------------------------------------------------------------------------------------------------------- */
 
 struct runner { /* owned by its thread while it runs */
     const struct workload *w;
@@ -231,8 +228,7 @@ static void report(const struct options *o, const struct workload *w) {
     free(counts);
 }
 
-/* ---- changing rules
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- changing rules ------------------------------------------------------------------------------------------------------------- */
 
 /* One rule more and one less in a big set, until each is in a matcher. */
 static void report_changes(const struct workload *w) {
@@ -266,8 +262,7 @@ static void report_changes(const struct workload *w) {
     free(ids);
 }
 
-/* ---- all workloads
- * ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- all workloads -------------------------------------------------------------------------------------------------------------- */
 
 static void table_row(const struct options *o, const char *name) {
     struct workload w;
@@ -298,8 +293,7 @@ static void table(const struct options *o) {
     workload_fini(&w);
 }
 
-/* ---- the command line
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the command line ----------------------------------------------------------------------------------------------------------- */
 
 static int usage(void) {
     fprintf(stderr, "usage: match --events FILE.jsonl --rules FILE.json [--threads N] [--counts] [--scanner portable|sse2|avx2|avx512]\n"

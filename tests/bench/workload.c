@@ -16,8 +16,7 @@ static void *need(void *p) {
     exit(2);
 }
 
-/* ---- drawing
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- drawing -------------------------------------------------------------------------------------------------------------------- */
 
 static uint32_t draw(struct maker *m, uint32_t below) { /* xorshift64*, S. Vigna 2016 */
     m->state ^= m->state >> 12;
@@ -49,8 +48,7 @@ static void add_rule(struct maker *m, const char *name, struct buf *pattern) {
     buf_clear(pattern);
 }
 
-/* ---- realistic: the envelopes of EventBridge
- * --------------------------------------------------------------------------------------------------- */
+/* ---- realistic: the envelopes of EventBridge ------------------------------------------------------------------------------------ */
 
 enum { ACCOUNTS = 50, BUCKETS = 300, INSTANCES = 800, SKUS = 1000 };
 static const char *const regions[] = {"us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-northeast-1", "ap-southeast-2"};
@@ -340,8 +338,7 @@ static void realistic_rule(struct maker *m, struct buf *p) {
         buf_addf(p, "{\"account\":[\"%s\"]}", owner);
 }
 
-/* ---- city lots: parcels with their corners
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- city lots: parcels with their corners -------------------------------------------------------------------------------------- */
 
 static const char *const streets[] = {"ACTON", "BALBOA", "CABRILLO", "MISSION", "VALENCIA", "17TH",
                                       "46TH",  "OAK",    "PINE",     "GEARY",   "FULTON",   "UNKNOWN"};
@@ -402,8 +399,7 @@ static void exact_rule(struct maker *m, struct buf *p, uint32_t i) {
     (void)m, buf_addf(p, "{\"properties\":{\"MAPBLKLOT\":[\"%04u%03u\"]}}", i % 7000, i / 7000);
 }
 
-/* ---- the worst cases that we could think of
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- the worst cases that we could think of ------------------------------------------------------------------------------------- */
 
 static void worst_string_event(struct maker *m) {
     PUT(m, "{\"f\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%05u\",\"g\":%u,\"h\":\"x\"}", draw(m, 100000), draw(m, 100000));
@@ -477,8 +473,7 @@ static void worst_event(struct maker *m, const char *kind) {
         worst_string_event(m);
 }
 
-/* ---- the table
- * -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------------------------------------------ */
 
 /* name, rules, and how many times fewer events than asked for */
 static const struct row {

@@ -8,8 +8,7 @@
 
 #include "matcher.h"
 
-/* ---- drawing
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- drawing -------------------------------------------------------------------------------------------------------------------- */
 
 struct random_source {
     uint64_t state;
@@ -127,8 +126,7 @@ static inline void gen_blank(struct random_source *r, struct buf *out) {
     if (chance(r, 3)) buf_addz(out, PICK(r, blanks));
 }
 
-/* ---- events
- * -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- events --------------------------------------------------------------------------------------------------------------------- */
 
 static inline void gen_object(struct random_source *r, struct buf *out, int depth);
 
@@ -166,8 +164,7 @@ static inline void gen_object(struct random_source *r, struct buf *out, int dept
     buf_addc(out, '}');
 }
 
-/* ---- patterns
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- patterns ------------------------------------------------------------------------------------------------------------------- */
 
 static inline void gen_wildcard(struct random_source *r, struct buf *out) {
     static const char *const pieces[] = {"", "a", "b", "ab", "xyz", "\\\\*", "cdefghij", "\xC3\xA9", "a"};
@@ -281,8 +278,7 @@ static inline void gen_pattern(struct random_source *r, struct buf *out, int dep
     buf_addc(out, '}');
 }
 
-/* ---- comparison
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- comparison ----------------------------------------------------------------------------------------------------------------- */
 
 enum { AGREEMENT_RULES_MAX = 64 };
 struct agreement {

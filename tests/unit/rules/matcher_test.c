@@ -31,8 +31,7 @@ static void generated_pairs(void **state) {
     agreement_fini(&agreement);
 }
 
-/* ---- tests/cases
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- tests/cases ---------------------------------------------------------------------------------------------------------------- */
 
 static struct str text_of(const struct node *v) { return v->kind == NODE_STRING ? v->text : v->raw; }
 
