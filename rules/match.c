@@ -27,7 +27,7 @@ static uint32_t string_key_of(struct match *m, uint32_t leaf) {
     if (v->string_key_epoch == m->w->segment_epoch) return v->string_key;
     uint32_t path = m->w->scan.leaves[leaf].path;
     v->string_key_epoch = m->w->segment_epoch;
-    return v->string_key = segment_find_hashed(m->s, path, KEY_STRING, v->text, segment_hash(m->s->seed, path, KEY_STRING, v->text));
+    return v->string_key = segment_find_hashed(m->s, path, KEY_STRING, v->text, m->w->scan.leaves[leaf].hash);
 }
 
 /* p == NULL without memory. */
@@ -152,10 +152,8 @@ static enum answer answer(struct match *m, uint32_t predicate) {
 
 /* ---- rules ---------------------------------------------------------------------------------------------------------------------- */
 
-static bool take_rule(struct match *m, uint32_t rule) {
+static bool find_rule(struct match *m, uint32_t rule) {
     struct matcher_work *w = m->w;
-    if (w->matched[rule] == w->segment_epoch) return true;
-    w->matched[rule] = w->segment_epoch;
     if (m->dead && m->dead[rule / 64] >> (rule % 64) & 1) return true;
     if (w->found_count == w->found_cap) {
         void *items = w->found;
@@ -165,6 +163,15 @@ static bool take_rule(struct match *m, uint32_t rule) {
     w->found[w->found_count++] = m->s->owners[rule];
     return true;
 }
+
+static bool take_rule(struct match *m, uint32_t rule) {
+    if (m->w->matched[rule] == m->w->segment_epoch) return true;
+    m->w->matched[rule] = m->w->segment_epoch;
+    return find_rule(m, rule);
+}
+
+/* A rule that only one key leads to: without arrays one value only can have hit it, and there is no need to note that it was found. */
+static bool take_sole(struct match *m, uint32_t rule) { return m->arrays ? take_rule(m, rule) : find_rule(m, rule); }
 
 static bool try_conjunction(struct match *m, uint32_t number) {
     const struct conjunction *c = &m->s->conjunctions[number];
@@ -182,7 +189,7 @@ static bool try_conjunction(struct match *m, uint32_t number) {
 static bool try_posting(struct match *m, uint32_t posting) {
     uint32_t place = POSTING_PLACE(posting);
     switch ((enum posting_kind)(posting >> POSTING_SHIFT)) {
-    case POSTING_NONE: return true;
+    case POSTING_SOLE: return !place || take_sole(m, place - 1);
     case POSTING_RULE: return take_rule(m, place);
     case POSTING_CONJUNCTION: return work_spend(m->w, 1) && try_conjunction(m, place);
     case POSTING_LIST: break;

@@ -60,7 +60,7 @@ struct match {
     const struct scan_paths *paths;
     const uint64_t *dead; /* bit per rule; NULL: all live */
     struct matcher_work *w;
-    bool arrays; /* some leaf stands in an array */
+    bool arrays; /* some leaf stands in an array, or was reached by a name with dots: a path may have several values */
 };
 
 /* Adds what the segment's rules find to w->found. False after an error (w->err). */

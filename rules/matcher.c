@@ -488,19 +488,20 @@ static bool prepare_event(struct matcher_work *w, const struct scan_paths *paths
     return room;
 }
 
-static bool set_text(struct matcher_work *w, const struct scan_leaf *l, struct value *v) {
+static bool set_text(struct matcher_work *w, struct scan_leaf *l, struct value *v) {
     v->text = str_of(l->p, l->bytes);
     if (__builtin_expect(!l->escaped, 1)) return true;
     char *out = arena_alloc(&w->arena, l->bytes);
     if (!out) return w->err = ERR_NOMEM, false;
     v->text = str_of(out, scan_unescape(v->text, out));
+    l->hash = scan_string_hash(w->scan.watch.seed, l->path, v->text);
     return true;
 }
 
 /* Hangs the leaves into the lists of their paths. */
 static bool list_leaves(struct matcher_work *w) {
     for (uint32_t i = 0; i < w->scan.leaf_count; i++) {
-        const struct scan_leaf *l = &w->scan.leaves[i];
+        struct scan_leaf *l = &w->scan.leaves[i];
         struct value *v = &w->values[i];
         struct head *h = &w->heads[l->path];
         v->folded = STR_NULL;
@@ -557,6 +558,8 @@ enum err matcher_match(const struct matcher *m, struct matcher_work *w, struct s
     w->steps = 0;
     w->found_count = 0;
     if (w->arena.used_bytes) arena_reset(&w->arena);
+    const struct segment *biggest = m->part_count ? m->parts[0].segment : NULL;
+    w->scan.watch = (struct scan_watch){m->paths->seed, biggest ? (const char *)biggest->slots : "", biggest ? biggest->slot_mask : 0};
     enum err e = scan_read(&w->scan, m->paths, event);
     if (e || !w->scan.is_object) return e;
     bool good = read_leaves(w, m->paths);
@@ -565,7 +568,7 @@ enum err matcher_match(const struct matcher *m, struct matcher_work *w, struct s
                               .paths = m->paths,
                               .dead = m->parts[i].dead ? m->parts[i].dead->bits : NULL,
                               .w = w,
-                              .arrays = w->scan.element_count > 1};
+                              .arrays = w->scan.element_count > 1 || w->scan.dotted};
         good = match_segment(&match);
     }
     if (!good) return w->err;

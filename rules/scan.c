@@ -303,8 +303,19 @@ static bool add_leaf(struct walk *w, uint32_t path, uint32_t element, const char
     struct scan *s = w->s;
     if (s->leaf_count == s->leaf_cap && !more_leaves(w)) return false;
     bool escaped = kind == NODE_STRING && s->tokens.escapes && memchr(p, '\\', (size_t)(stop - p));
-    s->leaves[s->leaf_count++] = (struct scan_leaf){
-        .p = p, .bytes = (uint32_t)(stop - p), .path = path, .element = element, .kind = (uint8_t)kind, .escaped = escaped};
+    uint64_t hash = 0;
+    if (kind == NODE_STRING && !escaped && s->watch.slots) {
+        hash = scan_string_hash(s->watch.seed, path, str_of(p, (size_t)(stop - p)));
+        __builtin_prefetch(s->watch.slots + (size_t)((uint32_t)hash & s->watch.mask) * 8);
+    }
+    s->leaves[s->leaf_count++] = (struct scan_leaf){.hash = hash,
+
+                                                    .p = p,
+                                                    .bytes = (uint32_t)(stop - p),
+                                                    .path = path,
+                                                    .element = element,
+                                                    .kind = (uint8_t)kind,
+                                                    .escaped = escaped};
     return true;
 }
 

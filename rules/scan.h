@@ -18,6 +18,7 @@
 
 struct scan_leaf {
     const char *p; /* a string's bytes between the quotes, escapes as they stand; another scalar as written */
+    uint64_t hash; /* strings without escapes, when scan.watch is set: scan_string_hash */
     uint32_t bytes;
     uint32_t path;
     uint32_t element; /* innermost, index into scan.elements; 0: in no array */
@@ -36,8 +37,19 @@ struct scan_array {
     uint32_t around;
 };
 
+/* Where a string of a path will be looked up: the scanner calls for the memory while it reads on. Slots are of 8 bytes. */
+struct scan_watch {
+    uint64_t seed;
+    const char *slots; /* NULL: no hashes are wanted */
+    uint32_t mask;
+};
+static inline uint64_t scan_string_hash(uint64_t seed, uint32_t path, struct str text) {
+    return keyhash(seed + path * KEYHASH_K2, text.p, text.n);
+}
+
 struct scan {
     scan_index_fn *index;
+    struct scan_watch watch; /* the caller's */
     struct scan_index tokens;
     size_t token_cap;
     struct scan_leaf *leaves; /* in the order of the text */

@@ -28,6 +28,7 @@ struct build {
     struct list by_hash; /* predicates by their keys: open addressing, + 1 */
     uint32_t predicate_cap, conjunction_cap, filing_cap, filing_count;
     struct filing *filings;
+    uint32_t *filings_of; /* by rule: how many */
     struct choice *order;
     uint32_t order_cap;
     uint32_t *path_buts; /* by path: fields with an anything-but, with a range */
@@ -364,7 +365,8 @@ static bool predicate_of(struct build *b, const uint32_t *keys, uint32_t *predic
     return true;
 }
 
-static bool file(struct build *b, const uint32_t *keys, uint32_t posting) {
+static bool file(struct build *b, const uint32_t *keys, uint32_t posting, uint32_t rule) {
+    b->filings_of[rule] += keys[1];
     void *items = b->filings;
     if (!grow(b, &items, &b->filing_cap, (size_t)b->filing_count + keys[1], sizeof *b->filings)) return false;
     b->filings = items;
@@ -395,7 +397,7 @@ static struct choice *choose_order(struct build *b, const struct pattern_conjunc
 static bool add_conjunction(struct build *b, const struct pattern_conjunction *c, uint32_t rule, const uint32_t *at) {
     struct segment *s = b->s;
     const uint32_t *all = b->all_keys.items;
-    if (c->count == 1) return file(b, all + at[c->fields[0]->id], (uint32_t)POSTING_RULE << POSTING_SHIFT | rule);
+    if (c->count == 1) return file(b, all + at[c->fields[0]->id], (uint32_t)POSTING_RULE << POSTING_SHIFT | rule, rule);
     const struct choice *order = choose_order(b, c, at);
     if (!order) return false;
     void *items = s->conjunctions;
@@ -408,7 +410,7 @@ static bool add_conjunction(struct build *b, const struct pattern_conjunction *c
         uint32_t predicate;
         if (!predicate_of(b, all + order[i].keys, &predicate) || !add(b, &b->terms, predicate)) return false;
     }
-    return file(b, all + order[0].keys, (uint32_t)POSTING_CONJUNCTION << POSTING_SHIFT | number);
+    return file(b, all + order[0].keys, (uint32_t)POSTING_CONJUNCTION << POSTING_SHIFT | number, rule);
 }
 
 static bool file_rules(struct build *b, const struct segment_rule *rules, size_t count) {
@@ -424,6 +426,11 @@ static bool file_rules(struct build *b, const struct segment_rule *rules, size_t
 }
 
 /* ---- postings: the filings, by key ---------------------------------------------------------------------------------------------- */
+
+/* Is this the only place where the rule is filed? */
+static bool sole(const struct build *b, uint32_t posting) {
+    return posting >> POSTING_SHIFT == POSTING_RULE && b->filings_of[POSTING_PLACE(posting)] == 1;
+}
 
 static bool make_postings(struct build *b) {
     struct segment *s = b->s;
@@ -446,8 +453,8 @@ static bool make_postings(struct build *b) {
         struct key *k = key_at(b, b->filings[i].key);
         uint32_t posting = b->filings[i].posting;
         if (k->posting == 1) {
-            k->posting = posting;
-        } else if (k->posting >> POSTING_SHIFT == POSTING_NONE) { /* the first one: room for all */
+            k->posting = sole(b, posting) ? POSTING_PLACE(posting) + 1 : posting;
+        } else if (k->posting >> POSTING_SHIFT == 0) { /* the first one: room for all */
             uint32_t n = k->posting;
             k->posting = (uint32_t)POSTING_LIST << POSTING_SHIFT | end;
             s->lists[end] = 1;
@@ -651,6 +658,7 @@ static void build_fini(struct build *b) {
     free(b->by_hash.items);
     free(b->filings);
     free(b->order);
+    free(b->filings_of);
     free(b->path_buts);
     free(b->path_ranges);
     buf_fini(&b->text);
@@ -668,7 +676,8 @@ enum err segment_build(const struct segment_rule *rules, size_t count, struct sc
     arena_init(&s->arena, 0);
     buf_init(&b.text, 0);
     s->owners = malloc((count + 1) * sizeof *s->owners);
-    bool good = s->owners || failed(&b, ERR_NOMEM);
+    b.filings_of = calloc(count + 1, sizeof *b.filings_of);
+    bool good = (s->owners && b.filings_of) || failed(&b, ERR_NOMEM);
     good = good && grow_slots(&b) && read_rules(&b, rules, count) && file_rules(&b, rules, count);
     if (good && s->keys) s->keys = shrink(s->keys, s->keys_bytes);
     good = good && make_postings(&b) && make_fields(&b);

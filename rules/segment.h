@@ -13,7 +13,7 @@
 #include "gram.h"
 #include "interval.h"
 #include "pattern_ast.h"
-#include "scan_paths.h"
+#include "scan.h"
 
 enum key_kind {
     KEY_STRING,
@@ -45,8 +45,9 @@ struct key {
     char text[];         /* what makes it equal to another of its kind; see describe in segment.c */
 };
 
-/* The top two bits of a posting tell what it is; all 0: nothing. */
-enum posting_kind { POSTING_NONE, POSTING_RULE, POSTING_CONJUNCTION, POSTING_LIST };
+/* The top two bits of a posting tell what it is. POSTING_SOLE is a rule, too, that is filed here and nowhere else; its place is the rule's
+ * number + 1, and 0 is no posting. */
+enum posting_kind { POSTING_SOLE, POSTING_RULE, POSTING_CONJUNCTION, POSTING_LIST };
 enum { POSTING_SHIFT = 30, SEGMENT_RULES_MAX = 1 << 24 };
 #define POSTING_PLACE(p) ((p) & ((UINT32_C(1) << POSTING_SHIFT) - 1))
 
@@ -127,9 +128,9 @@ static inline const struct key *segment_key(const struct segment *s, uint32_t ke
 }
 static inline enum key_kind key_kind(const struct key *k) { return (enum key_kind)(k->kind_bytes >> 24); }
 static inline struct str key_text(const struct key *k) { return str_of(k->text, k->kind_bytes & 0xFFFFFF); }
-/* Finds a key by its text; 0: none. The hash is keyhash(seed + path * KEYHASH_K2 + kind, text). */
+/* Finds a key by its text; 0: none. The hash is scan_string_hash for KEY_STRING. */
 static inline uint64_t segment_hash(uint64_t seed, uint32_t path, enum key_kind kind, struct str text) {
-    return keyhash(seed + path * KEYHASH_K2 + (uint64_t)kind * 0x10001, text.p, text.n);
+    return scan_string_hash(seed + (uint64_t)kind * 0x10001, path, text);
 }
 static inline uint32_t segment_find_hashed(const struct segment *s, uint32_t path, enum key_kind kind, struct str text, uint64_t hash) {
     for (uint32_t i = (uint32_t)hash & s->slot_mask;; i = (i + 1) & s->slot_mask) {
