@@ -140,7 +140,13 @@ static bool finish(const struct state *s, struct scan_index *out, const uint32_t
     return !s->bad && !s->in_string && !s->escaped;
 }
 
-static struct state begin(struct str text) { return (struct state){.text = text.p, .end = text.p + text.n, .utf8_to = text.p}; }
+enum { FETCH_BYTES_MAX = 4096 };
+
+/* Calls for the first lines of the text all at once: what it takes to wait for the first one, the others take, too. */
+static struct state begin(struct str text) {
+    for (size_t i = 0; i < text.n && i < FETCH_BYTES_MAX; i += 64) __builtin_prefetch(text.p + i);
+    return (struct state){.text = text.p, .end = text.p + text.n, .utf8_to = text.p};
+}
 
 /* The last bytes, with blanks behind them. */
 static const char *last_block(char block[64], const char *p, const char *end) {
@@ -319,8 +325,12 @@ AVX512 bool scan_index_avx512(struct str text, struct scan_index *out) {
     const __m512i padding = _mm512_set1_epi8(' ');
     for (size_t i = 0; i < text.n; i += 64) {
         size_t left = text.n - i;
-        __mmask64 some = left >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1;
-        struct masks m = masks_avx512(_mm512_mask_loadu_epi8(padding, some, text.p + i));
+        __m512i v;
+        if (__builtin_expect(left >= 64, 1))
+            v = _mm512_loadu_si512(text.p + i);
+        else
+            v = _mm512_mask_loadu_epi8(padding, (UINT64_C(1) << left) - 1, text.p + i);
+        struct masks m = masks_avx512(v);
         uint64_t quote = real_quotes(&s, text.p + i, &m);
         at = put_tokens_avx512(at, (uint32_t)i, tokens_of(&s, &m, quote, prefix_xor_avx512(quote) ^ s.in_string));
     }
