@@ -186,22 +186,46 @@ static bool try_conjunction(struct match *m, uint32_t number) {
     return take_rule(m, c->rule);
 }
 
-static bool try_posting(struct match *m, uint32_t posting) {
+static bool try_key(struct match *m, uint32_t key);
+
+/* Of what is filed under the key, that what the strings at a path bring up. */
+static bool try_split(struct match *m, uint32_t key, uint32_t path) {
+    const struct head *h = leaves_at(m, path);
+    for (uint32_t leaf = h ? h->first + 1 : 0; leaf; leaf = m->w->values[leaf - 1].next) {
+        if (!work_spend(m->w, 1)) return false;
+        if (m->w->values[leaf - 1].repeats || kind_of_leaf(m, leaf - 1) != NODE_STRING) continue;
+        uint32_t pair[2] = {key, string_key_of(m, leaf - 1)};
+        struct str text = str_of((const char *)pair, sizeof pair);
+        if (!pair[1]) continue;
+        uint32_t found = segment_find_hashed(m->s, path, KEY_PAIR, text, segment_hash(m->s->seed, path, KEY_PAIR, text));
+        if (!try_key(m, found)) return false;
+    }
+    return true;
+}
+
+static bool try_one(struct match *m, uint32_t key, uint32_t posting) {
     uint32_t place = POSTING_PLACE(posting);
     switch ((enum posting_kind)(posting >> POSTING_SHIFT)) {
     case POSTING_SOLE: return !place || take_sole(m, place - 1);
     case POSTING_RULE: return take_rule(m, place);
     case POSTING_CONJUNCTION: return work_spend(m->w, 1) && try_conjunction(m, place);
+    case POSTING_SPLIT: return try_split(m, key, place);
     case POSTING_LIST: break;
     }
-    const uint32_t *list = m->s->lists + place;
-    if (!work_spend(m->w, list[0])) return false;
-    for (uint32_t i = 1; i <= list[0]; i++)
-        if (!try_posting(m, list[i])) return false;
-    return true;
+    return true; /* no list holds a list */
 }
 
-static bool try_key(struct match *m, uint32_t key) { return !key || try_posting(m, segment_key(m->s, key)->posting); }
+/* All that is filed under a key; 0 is no key. */
+static bool try_key(struct match *m, uint32_t key) {
+    if (!key) return true;
+    uint32_t posting = segment_key(m->s, key)->posting;
+    if (posting >> POSTING_SHIFT != POSTING_LIST) return try_one(m, key, posting);
+    const uint32_t *list = m->s->lists + POSTING_PLACE(posting);
+    if (!work_spend(m->w, list[0])) return false;
+    for (uint32_t i = 1; i <= list[0]; i++)
+        if (!try_one(m, key, list[i])) return false;
+    return true;
+}
 
 static bool try_text(struct match *m, uint32_t path, enum key_kind kind, struct str text) {
     return try_key(m, segment_find_hashed(m->s, path, kind, text, segment_hash(m->s->seed, path, kind, text)));
@@ -322,7 +346,7 @@ static bool try_buts(struct match *m, const struct field_extra *x, const struct 
             if (!work_spend(m->w, 1)) return false;
             takes = !m->w->values[leaf - 1].repeats && but_takes(m, k, leaf - 1);
         }
-        if (m->w->err || (takes && !try_posting(m, k->posting))) return false;
+        if (m->w->err || (takes && !try_key(m, x->buts[i]))) return false;
     }
     return true;
 }
@@ -341,7 +365,7 @@ static bool try_absent(struct match *m) {
     if (!work_spend(m->w, m->s->absent_count)) return false;
     for (uint32_t i = 0; i < m->s->absent_count; i++) {
         const struct key *k = segment_key(m->s, m->s->absent[i]);
-        if (!leaves_at(m, k->path) && !try_posting(m, k->posting)) return false;
+        if (!leaves_at(m, k->path) && !try_key(m, m->s->absent[i])) return false;
     }
     return true;
 }

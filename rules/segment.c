@@ -10,7 +10,8 @@ struct list { /* a growing array of numbers */
 };
 struct filing { /* a conjunction under a key */
     uint32_t key;
-    uint32_t posting; /* POSTING_RULE or POSTING_CONJUNCTION */
+    uint32_t posting; /* POSTING_RULE, POSTING_CONJUNCTION or POSTING_SPLIT */
+    uint32_t used;    /* terms of the conjunction, the first ones, that its keys have looked at */
 };
 struct choice { /* a field of a conjunction that is being filed */
     uint64_t load;
@@ -370,7 +371,7 @@ static bool file(struct build *b, const uint32_t *keys, uint32_t posting, uint32
     void *items = b->filings;
     if (!grow(b, &items, &b->filing_cap, (size_t)b->filing_count + keys[1], sizeof *b->filings)) return false;
     b->filings = items;
-    for (uint32_t i = 0; i < keys[1]; i++) b->filings[b->filing_count++] = (struct filing){keys[2 + i], posting};
+    for (uint32_t i = 0; i < keys[1]; i++) b->filings[b->filing_count++] = (struct filing){keys[2 + i], posting, 1};
     return true;
 }
 
@@ -423,6 +424,129 @@ static bool file_rules(struct build *b, const struct segment_rule *rules, size_t
         at += p->field_count;
     }
     return true;
+}
+
+/* ---- splitting: what is filed under a key that too many share ------------------------------------------------------------------- */
+
+enum {
+    SPLIT_FROM = 24,        /* conjunctions under a key: fewer are as quickly looked at one by one */
+    SPLIT_GROUP = 8,        /* that can be split by the same path, at least */
+    SPLIT_ALTERNATIVES = 8, /* of each of them, at most; and SPLIT_GROWTH in the mean */
+    SPLIT_GROWTH = 4,
+    SPLIT_DEPTH = 4,
+    SPLIT_FILINGS = 8 /* times as many filings in all as without, at most */
+};
+
+struct heavy { /* a filing under a shared key, and by which of its terms it could be split */
+    struct filing filing;
+    uint32_t path; /* SCAN_NO_PATH: by none */
+    uint32_t term;
+};
+
+/* The next term behind the used ones that some of a few strings satisfy. */
+static struct heavy heavy_of(const struct build *b, struct filing f) {
+    struct heavy h = {f, SCAN_NO_PATH, 0};
+    if (f.posting >> POSTING_SHIFT != POSTING_CONJUNCTION) return h;
+    const struct conjunction *c = &b->s->conjunctions[POSTING_PLACE(f.posting)];
+    for (uint32_t i = c->terms + f.used; i < c[1].terms; i++) {
+        const struct predicate *p = &b->s->predicates[b->terms.items[i]];
+        if (p->kinds != 1 << KEY_STRING || p->key_count > SPLIT_ALTERNATIVES) continue;
+        h.path = p->path;
+        h.term = i;
+        h.filing.used = i + 1 - c->terms;
+        return h;
+    }
+    return h;
+}
+
+static int by_key_and_path(const void *a, const void *b) {
+    const struct heavy *x = a, *y = b;
+    if (x->filing.key != y->filing.key) return x->filing.key < y->filing.key ? -1 : 1;
+    if (x->path != y->path) return x->path < y->path ? -1 : 1;
+    return x->filing.posting < y->filing.posting ? -1 : x->filing.posting > y->filing.posting;
+}
+
+/* Counts the filings from `from` on by key; those under a shared one go to heavy[], the others stay. */
+static uint32_t take_heavy(struct build *b, uint32_t from, struct heavy *heavy) {
+    uint32_t n = from, count = 0;
+    for (uint32_t i = from; i < b->filing_count; i++) key_at(b, b->filings[i].key)->posting = 0;
+    for (uint32_t i = from; i < b->filing_count; i++) key_at(b, b->filings[i].key)->posting++;
+    for (uint32_t i = from; i < b->filing_count; i++) {
+        if (key_at(b, b->filings[i].key)->posting >= SPLIT_FROM)
+            heavy[count++] = heavy_of(b, b->filings[i]);
+        else
+            b->filings[n++] = b->filings[i];
+    }
+    b->filing_count = n;
+    return count;
+}
+
+static const struct predicate *split_predicate(const struct build *b, const struct heavy *h) {
+    return &b->s->predicates[b->terms.items[h->term]];
+}
+
+/* How many of heavy[] are of one key and path, from the first one on; *split: is it worth to split them? */
+static uint32_t group_of(const struct build *b, const struct heavy *heavy, uint32_t count, bool *split) {
+    uint32_t n = 0, alternatives = 0;
+    for (; n < count && heavy[n].filing.key == heavy->filing.key && heavy[n].path == heavy->path; n++)
+        if (heavy->path != SCAN_NO_PATH) alternatives += split_predicate(b, &heavy[n])->key_count;
+    *split = heavy->path != SCAN_NO_PATH && n >= SPLIT_GROUP && alternatives <= SPLIT_GROWTH * n;
+    return n;
+}
+
+static bool add_filing(struct build *b, struct filing f) {
+    void *items = b->filings;
+    if (!grow(b, &items, &b->filing_cap, (size_t)b->filing_count + 1, sizeof *b->filings)) return false;
+    b->filings = items;
+    b->filings[b->filing_count++] = f;
+    return true;
+}
+
+static bool file_pairs(struct build *b, const struct heavy *h) {
+    struct filing f = h->filing;
+    const struct predicate p = *split_predicate(b, h);
+    for (uint32_t i = 0; i < p.key_count; i++) {
+        uint32_t pair[2] = {h->filing.key, b->predicate_keys.items[p.keys + i]};
+        bool made;
+        if (!intern(b, h->path, KEY_PAIR, str_of((const char *)pair, sizeof pair), &f.key, &made) || !add_filing(b, f)) return false;
+    }
+    return true;
+}
+
+/* What is not split goes back, with a POSTING_SPLIT for what is; then come the pairs, from *from on. */
+static bool split_heavy(struct build *b, const struct heavy *heavy, uint32_t count, uint32_t *from) {
+    bool split;
+    for (uint32_t i = 0, n; i < count; i += n) {
+        n = group_of(b, heavy + i, count - i, &split);
+        struct filing marker = {heavy[i].filing.key, (uint32_t)POSTING_SPLIT << POSTING_SHIFT | heavy[i].path, 0};
+        if (split && !add_filing(b, marker)) return false;
+        for (uint32_t k = i; !split && k < i + n; k++)
+            if (!add_filing(b, heavy[k].filing)) return false;
+    }
+    *from = b->filing_count;
+    for (uint32_t i = 0, n; i < count; i += n) {
+        n = group_of(b, heavy + i, count - i, &split);
+        for (uint32_t k = i; split && k < i + n; k++)
+            if (!file_pairs(b, &heavy[k])) return false;
+    }
+    return true;
+}
+
+/* Lists that are too long for one key become lists of pairs of keys, and those of pairs of a pair and a key. */
+static bool split_filings(struct build *b) {
+    size_t most = (size_t)b->filing_count * SPLIT_FILINGS + 4096;
+    uint32_t from = 0;
+    bool good = true;
+    if (b->s->conjunctions) b->s->conjunctions[b->s->conjunction_count].terms = b->terms.count;
+    for (int depth = 0; good && depth < SPLIT_DEPTH && from < b->filing_count && b->filing_count < most; depth++) {
+        struct heavy *heavy = malloc((b->filing_count - from) * sizeof *heavy);
+        if (!heavy) return failed(b, ERR_NOMEM);
+        uint32_t count = take_heavy(b, from, heavy);
+        if (count) qsort(heavy, count, sizeof *heavy, by_key_and_path);
+        good = split_heavy(b, heavy, count, &from);
+        free(heavy);
+    }
+    return good;
 }
 
 /* ---- postings: the filings, by key ---------------------------------------------------------------------------------------------- */
@@ -577,7 +701,7 @@ static bool collect_filed(struct build *b, struct filed **filed, size_t *count) 
         const struct key *k = segment_key(s, number);
         enum key_kind kind = key_kind(k);
         at += (sizeof *k + (k->kind_bytes & 0xFFFFFF) + 3) & ~(size_t)3;
-        if (!k->posting) continue;
+        if (!k->posting || kind == KEY_PAIR) continue;
         s->fields[k->path].kinds |= UINT32_C(1) << kind;
         if (kind == KEY_ABSENT) good = add(b, &absent, number);
         if (!needs_extra(kind)) continue;
@@ -678,7 +802,7 @@ enum err segment_build(const struct segment_rule *rules, size_t count, struct sc
     s->owners = malloc((count + 1) * sizeof *s->owners);
     b.filings_of = calloc(count + 1, sizeof *b.filings_of);
     bool good = (s->owners && b.filings_of) || failed(&b, ERR_NOMEM);
-    good = good && grow_slots(&b) && read_rules(&b, rules, count) && file_rules(&b, rules, count);
+    good = good && grow_slots(&b) && read_rules(&b, rules, count) && file_rules(&b, rules, count) && split_filings(&b);
     if (good && s->keys) s->keys = shrink(s->keys, s->keys_bytes);
     good = good && make_postings(&b) && make_fields(&b);
     if (good) settle(&b);

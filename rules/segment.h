@@ -32,7 +32,8 @@ enum key_kind {
     KEY_RANGE,
     KEY_PRESENT,
     KEY_ABSENT,
-    KEY_BUT, /* takes what none of its parts takes */
+    KEY_BUT,  /* takes what none of its parts takes */
+    KEY_PAIR, /* a key and a string's key: see enum posting_kind */
     KEY_KINDS
 };
 
@@ -45,10 +46,11 @@ struct key {
     char text[];         /* what makes it equal to another of its kind; see describe in segment.c */
 };
 
-/* The top two bits of a posting tell what it is. POSTING_SOLE is a rule, too, that is filed here and nowhere else; its place is the rule's
- * number + 1, and 0 is no posting. */
-enum posting_kind { POSTING_SOLE, POSTING_RULE, POSTING_CONJUNCTION, POSTING_LIST };
-enum { POSTING_SHIFT = 30, SEGMENT_RULES_MAX = 1 << 24 };
+/* The top three bits of a posting tell what it is. POSTING_SPLIT: what would be too long a list is filed once more, by the strings of the
+ * path that is its place; with the posting's own key they make a KEY_PAIR, which has a posting itself. POSTING_SOLE is a rule, too, that is
+ * filed here and nowhere else; its place is the rule's number + 1, and 0 is no posting. */
+enum posting_kind { POSTING_SOLE, POSTING_RULE, POSTING_CONJUNCTION, POSTING_LIST, POSTING_SPLIT };
+enum { POSTING_SHIFT = 29, SEGMENT_RULES_MAX = 1 << 24 };
 #define POSTING_PLACE(p) ((p) & ((UINT32_C(1) << POSTING_SHIFT) - 1))
 
 struct predicate {

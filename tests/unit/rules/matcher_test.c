@@ -31,6 +31,87 @@ static void generated_pairs(void **state) {
     agreement_fini(&agreement);
 }
 
+/* ---- many rules that share their values ----------------------------------------------------------------------------------------- */
+
+enum { CROWD = 700, CROWD_EVENTS = 300 };
+
+/* Two to four fields of one or a few values each, out of few; now and then something else than a string. */
+static void crowd_pattern(struct random_source *r, struct buf *out) {
+    static const char *const fields[] = {"a", "b", "c", "d"}, *const others[] = {"{\"prefix\":\"v\"}", "{\"exists\":false}", "7",
+                                                                                 "{\"anything-but\":\"v1\"}"};
+    uint32_t n = 2 + draw(r, 3), first = draw(r, 4);
+    buf_clear(out);
+    buf_addz(out, "{\"all\":[\"x\"]");
+    for (uint32_t i = 0; i < n; i++) {
+        buf_addf(out, ",\"%s\":[\"v%u\"", fields[(first + i) % 4], draw(r, 4));
+        if (chance(r, 30)) buf_addf(out, ",\"v%u\"", draw(r, 4));
+        if (chance(r, 5)) buf_addf(out, ",%s", PICK(r, others));
+        buf_addz(out, "]");
+    }
+    buf_addz(out, "}");
+}
+
+static void crowd_event(struct random_source *r, struct buf *out) {
+    static const char *const fields[] = {"a", "b", "c", "d"};
+    buf_clear(out);
+    buf_addz(out, chance(r, 90) ? "{\"all\":\"x\"" : "{\"all\":[\"y\",\"x\"]");
+    for (uint32_t i = 0; i < 4; i++) {
+        if (chance(r, 10)) continue;
+        if (chance(r, 80))
+            buf_addf(out, ",\"%s\":\"v%u\"", fields[i], draw(r, 5));
+        else
+            buf_addf(out, ",\"%s\":[\"v%u\",7,\"v%u\"]", fields[i], draw(r, 5), draw(r, 5));
+    }
+    buf_addz(out, "}");
+}
+
+static void many_rules_share_their_values(void **state) {
+    (void)state;
+    static struct pattern *patterns[CROWD];
+    struct random_source r = {5};
+    struct matcher_set *set = matcher_set_new();
+    struct matcher_work *work = matcher_work_new(NULL);
+    struct matcher *m;
+    struct buf text;
+    uint64_t matches = 0;
+    buf_init(&text, 0);
+    for (size_t i = 0; i < CROWD; i++) {
+        uint32_t id;
+        crowd_pattern(&r, &text);
+        assert_int_equal(pattern_parse(buf_str(&text), &patterns[i], NULL), ERR_OK);
+        assert_int_equal(matcher_set_add(set, patterns[i], &patterns[i], &id), ERR_OK);
+    }
+    assert_int_equal(matcher_set_publish(set, &m), ERR_OK);
+    for (size_t k = 0; k < CROWD_EVENTS; k++) {
+        struct arena a;
+        struct node *root;
+        struct matcher_found found;
+        bool took[CROWD] = {0};
+        arena_init(&a, 0);
+        crowd_event(&r, &text);
+        assert_int_equal(doc_parse(&a, buf_str(&text), &root, NULL), ERR_OK);
+        assert_int_equal(matcher_match(m, work, buf_str(&text), &found), ERR_OK);
+        for (size_t i = 0; i < found.count; i++) {
+            size_t rule = (size_t)((struct pattern **)found.owners[i] - patterns);
+            assert_false(took[rule]);
+            took[rule] = true;
+        }
+        for (size_t i = 0; i < CROWD; i++) {
+            bool expected;
+            assert_int_equal(pattern_match(patterns[i], root, &a, &expected), ERR_OK);
+            assert_int_equal(took[i], expected);
+            matches += expected;
+        }
+        arena_fini(&a);
+    }
+    assert_true(matches > CROWD_EVENTS);
+    for (size_t i = 0; i < CROWD; i++) pattern_free(patterns[i]);
+    matcher_release(m);
+    matcher_set_free(set);
+    matcher_work_free(work);
+    buf_fini(&text);
+}
+
 /* ---- tests/cases ---------------------------------------------------------------------------------------------------------------- */
 
 static struct str text_of(const struct node *v) { return v->kind == NODE_STRING ? v->text : v->raw; }
@@ -86,6 +167,7 @@ static void the_cases(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_cases), cmocka_unit_test(generated_pairs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_cases), cmocka_unit_test(many_rules_share_their_values),
+                                       cmocka_unit_test(generated_pairs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
