@@ -9,12 +9,14 @@
  *   match --table [--count N]
  *       all workloads, each beside the scanner alone in the same run, and the cost of changing rules
  *
- * Rates are medians of ROUNDS rounds over all events. */
+ * Rates are medians of ROUNDS rounds over all events; the best round by processor time stands beside them, and all that follows is of it.
+ */
 #include <inttypes.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "clock.h"
 #include "doc.h"
@@ -23,7 +25,7 @@
 #include "scan.h"
 #include "workload.h"
 
-enum { ROUNDS = 7, THREADS_MAX = 64 };
+enum { ROUNDS = 9, THREADS_MAX = 64 };
 #define FILE_BYTES_MAX ((size_t)4 << 30)
 
 static void die(const char *what, const char *why) {
@@ -149,6 +151,7 @@ struct runner { /* owned by its thread while it runs */
     uint64_t matches;
     struct matcher_work *work;
     struct scan scan;
+    double cpu_ms; /* of the last round */
 };
 
 static void run_matcher(struct runner *r) {
@@ -160,11 +163,19 @@ static void run_matcher(struct runner *r) {
     }
 }
 
+static double cpu_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
 static void *run(void *arg) {
     struct runner *r = arg;
+    double start = cpu_ms();
     if (r->matcher) run_matcher(r);
     for (size_t i = r->from; !r->matcher && i < r->to; i++)
         if (scan_read(&r->scan, NULL, r->w->events[i])) die("event", "it is not JSON");
+    r->cpu_ms = cpu_ms() - start;
     return NULL;
 }
 
@@ -173,11 +184,15 @@ static int ascending(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* Events a second over all threads, the median of several rounds. */
-static double measure(const struct workload *w, const struct matcher *m, const char *scanner, size_t threads, uint64_t *counts,
-                      size_t rules, uint64_t *matches) {
+struct rate {      /* events a second over all threads */
+    double median; /* of the rounds, by the clock on the wall */
+    double cpu;    /* of the best round, by the processor time of its busiest thread: what others do on the machine is not in it */
+};
+
+static struct rate measure(const struct workload *w, const struct matcher *m, const char *scanner, size_t threads, uint64_t *counts,
+                           size_t rules, uint64_t *matches) {
     struct runner runners[THREADS_MAX] = {0};
-    double rates[ROUNDS];
+    double rates[ROUNDS], least_ms = 0;
     for (size_t t = 0; t < threads; t++) {
         runners[t] = (struct runner){.w = w, .matcher = m, .from = w->event_count * t / threads, .to = w->event_count * (t + 1) / threads};
         runners[t].work = matcher_work_new(scanner);
@@ -193,6 +208,10 @@ static double measure(const struct workload *w, const struct matcher *m, const c
             if (pthread_create(&ids[t], NULL, run, &runners[t])) die("thread", "it cannot be started");
         run(&runners[0]);
         for (size_t t = 1; t < threads; t++) pthread_join(ids[t], NULL);
+        double busiest_ms = 0;
+        for (size_t t = 0; t < threads; t++)
+            if (runners[t].cpu_ms > busiest_ms) busiest_ms = runners[t].cpu_ms;
+        if (!round || busiest_ms < least_ms) least_ms = busiest_ms;
         rates[round] = (double)w->event_count / (now_ms() - start) * 1000;
     }
     *matches = 0;
@@ -204,7 +223,7 @@ static double measure(const struct workload *w, const struct matcher *m, const c
         scan_fini(&runners[t].scan);
     }
     qsort(rates, ROUNDS, sizeof rates[0], ascending);
-    return rates[ROUNDS / 2];
+    return (struct rate){rates[ROUNDS / 2], (double)w->event_count / least_ms * 1000};
 }
 
 static size_t event_bytes(const struct workload *w) {
@@ -216,12 +235,13 @@ static size_t event_bytes(const struct workload *w) {
 static void report(const struct options *o, const struct workload *w) {
     uint64_t *counts = need(calloc(w->rule_count + 1, sizeof *counts)), matches;
     struct built b = build(w, counts);
-    double rate = measure(w, b.matcher, o->scanner, (size_t)o->threads, o->counts ? counts : NULL, w->rule_count, &matches);
+    struct rate r = measure(w, b.matcher, o->scanner, (size_t)o->threads, o->counts ? counts : NULL, w->rule_count, &matches);
     double bytes = (double)event_bytes(w) / (double)w->event_count;
+    double rate = r.median;
     printf("%zu events of %.0f B, %zu rules, %" PRId64
-           " thread%s: %.0f events/s, %.0f MB/s, %.2f matches an event, memory %.2f MB (resident %.1f MB), "
+           " thread%s: %.0f events/s (%.0f by processor time), %.0f MB/s, %.2f matches an event, memory %.2f MB (resident %.1f MB), "
            "build time %.2f ms (and %.2f ms to parse the patterns)\n",
-           w->event_count, bytes, w->rule_count, o->threads, o->threads == 1 ? "" : "s", rate, rate * bytes / 1e6,
+           w->event_count, bytes, w->rule_count, o->threads, o->threads == 1 ? "" : "s", rate, r.cpu, rate * bytes / 1e6,
            (double)matches / (double)w->event_count, (double)matcher_bytes(b.matcher) / 1e6, b.rss_mb, b.compile_ms, b.parse_ms);
     for (size_t i = 0; o->counts && i < w->rule_count; i++) printf("%.*s %" PRIu64 "\n", STR_ARG(w->rules[i].name), counts[i]);
     matcher_release(b.matcher);
@@ -270,13 +290,14 @@ static void table_row(const struct options *o, const char *name) {
     if (!workload_make(&w, name, (uint64_t)o->seed, (size_t)o->count)) die(name, "there is no such workload");
     uint64_t *counts = need(calloc(w.rule_count + 1, sizeof *counts));
     struct built b = build(&w, counts);
-    double scan = measure(&w, NULL, o->scanner, 1, NULL, 0, &matches);
-    double rate = measure(&w, b.matcher, o->scanner, 1, NULL, 0, &matches);
-    double two = measure(&w, b.matcher, o->scanner, 2, NULL, 0, &matches);
+    struct rate scan = measure(&w, NULL, o->scanner, 1, NULL, 0, &matches);
+    struct rate rate = measure(&w, b.matcher, o->scanner, 1, NULL, 0, &matches);
+    struct rate two = measure(&w, b.matcher, o->scanner, 2, NULL, 0, &matches);
     double bytes = (double)event_bytes(&w) / (double)w.event_count;
-    printf("%-28s %7zu %6.0f %9.0f %6.0f %5.2f %5.2f %9.2f %8.2f %9.0f %9.0f\n", name, w.rule_count, bytes, rate, rate * bytes / 1e6,
-           rate / scan, two / rate, (double)matches / (double)w.event_count, (double)matcher_bytes(b.matcher) / 1e6,
-           (double)w.rule_count / b.compile_ms * 1000, (double)w.rule_count / (b.compile_ms + b.parse_ms) * 1000);
+    printf("%-24s %7zu %6.0f %9.0f %9.0f %6.0f %5.2f %5.2f %9.2f %7.2f %9.0f %9.0f\n", name, w.rule_count, bytes, rate.median, rate.cpu,
+           rate.cpu * bytes / 1e6, rate.cpu / scan.cpu, two.cpu / rate.cpu, (double)matches / (double)w.event_count,
+           (double)matcher_bytes(b.matcher) / 1e6, (double)w.rule_count / b.compile_ms * 1000,
+           (double)w.rule_count / (b.compile_ms + b.parse_ms) * 1000);
     fflush(stdout);
     matcher_release(b.matcher);
     free(counts);
@@ -285,8 +306,8 @@ static void table_row(const struct options *o, const char *name) {
 
 static void table(const struct options *o) {
     struct workload w;
-    printf("%-28s %7s %6s %9s %6s %5s %5s %9s %8s %9s %9s\n", "workload", "rules", "bytes", "events/s", "MB/s", "/scan", "2 thr", "matches",
-           "MB", "compile/s", "+parse/s");
+    printf("%-24s %7s %6s %9s %9s %6s %5s %5s %9s %7s %9s %9s\n", "workload", "rules", "bytes", "events/s", "cpu", "MB/s", "/scan", "2 thr",
+           "matches", "MB", "compile/s", "+parse/s");
     for (const char *const *name = workload_names(); *name; name++) table_row(o, *name);
     if (!workload_make(&w, "exact-100000", (uint64_t)o->seed, 1)) die("exact-100000", "there is no such workload");
     report_changes(&w);
