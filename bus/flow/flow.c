@@ -82,6 +82,8 @@ static enum err open_parts(struct flow *f, const struct flow_options *o, struct 
         .committer = o->committer, .settings = o->settings, .region = o->region, .target_known = target_known, .ctx = f};
     enum err err = world_open(&world, &f->world, fault);
     if (err) return err;
+    f->workshop = workshop_new();
+    if (!f->workshop) return fault_set(fault, ERR_NOMEM, NULL);
     f->dedup = dedup_new((size_t)o->settings->dedup_ids, o->settings->dedup_window_ms);
     f->seen = seen_new();
     if (!f->dedup || !f->seen) return fault_set(fault, ERR_NOMEM, NULL);
@@ -139,6 +141,7 @@ void flow_close(struct flow *f) {
     dedup_free(f->dedup);
     seen_free(f->seen);
     world_close(f->world);
+    workshop_free(f->workshop);
     free(f);
 }
 

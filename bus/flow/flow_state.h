@@ -7,6 +7,7 @@
 #include "flow.h"
 #include "hop.h"
 #include "lanes.h"
+#include "workshop.h"
 
 enum { KINDS_MAX = 8 };
 
@@ -27,6 +28,7 @@ struct flow {
     size_t service_count;
     struct lanes *lanes;
     struct scheduler *scheduler;
+    struct workshop *workshop;       /* for matching */
 };
 
 /* One batch or one scheduled event on its way through the buses. */

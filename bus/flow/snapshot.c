@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "matcher.h"
 #include "path.h"
 #include "pattern.h"
 #include "document.h"
@@ -40,6 +41,7 @@ void bus_view_release(struct bus_view *b) {
     if (!b || !last_reference(&b->refs)) return;
     for (size_t i = 0; i < b->rule_count; i++) rule_view_release(b->rules[i]);
     bus_head_release(b->head);
+    matcher_release(b->matcher);
     free(b);
 }
 
