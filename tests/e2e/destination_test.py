@@ -25,12 +25,11 @@ class Destinations(unittest.TestCase):
     def tearDownClass(cls):
         cls.tls_dir.cleanup()
 
-    def start(self, *flags, private=("127.0.0.0/8",), hook=True, rules=None):
-        self.hook = Webhook(self.tls) if hook else None
-        if hook:
-            self.addCleanup(self.hook.close)
+    def start(self, *flags, private=("127.0.0.0/8",)):
+        self.hook = Webhook(self.tls)
+        self.addCleanup(self.hook.close)
         allowed = [f for p in private for f in ("--private-destinations", p)]
-        self.busd = Busd("--retry-base-ms", "20", "--retry-cap-ms", "200", "--destination-ca", self.tls[0], *allowed, *flags, rules=rules or {"shop.yaml": RULES})
+        self.busd = Busd("--retry-base-ms", "20", "--retry-cap-ms", "200", "--destination-ca", self.tls[0], *allowed, *flags, rules={"shop.yaml": RULES})
         self.addCleanup(self.busd.close)
         self.busd.write("credentials", credentials(shop=("AKIASHOP", "secret-of-the-shop")))
         self.busd.start()
@@ -281,6 +280,41 @@ class Destinations(unittest.TestCase):
         self.busd.start()
         self.put()
         self.assertEqual(self.hook.wait(1)[0]["headers"]["x-api-key"], "the-api-key-value")
+        self.no_secret_anywhere()
+
+    # ---- rule files -------------------------------------------------------------------------------------------------------------------------------
+
+    def test_rule_files_declare_them_and_look_secrets_up(self):
+        hook = Webhook(self.tls)
+        self.addCleanup(hook.close)
+        rules = {"shop.yaml": RULES + f"""
+    connections:
+      by-name: {{basic: {{username: me, password: "env:SHOP_PASSWORD"}}, headers: {{x-hidden: "file:hidden.txt"}}}}
+    api-destinations:
+      orders: {{connection: by-name, url: "{hook.url}/orders/*", rate-limit-per-second: 50}}
+    buses:
+      default:
+        rules:
+          r: {{pattern: {{source: [shop]}}, targets: {{t: {{api-destination: orders, path-values: [$.detail.id], query: {{all: "1"}}, dead-letter: failed}}}}}}
+""", "hidden.txt": "secret-parameter\n"}
+        self.busd = Busd("--destination-ca", self.tls[0], "--private-destinations", "127.0.0.1", rules=rules)
+        self.addCleanup(self.busd.close)
+        self.busd.write("credentials", credentials(shop=("AKIASHOP", "secret-of-the-shop")))
+        process = self.busd.spawn()
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("connection by-name of account 111122223333: the environment has no variable SHOP_PASSWORD", self.busd.log())
+        self.busd.env["SHOP_PASSWORD"] = "pass-word-of-basic"
+        self.busd.start()
+        self.put()
+        request = hook.wait(1)[0]
+        self.assertEqual(request["path"], "/orders/7?all=1")
+        self.assertEqual(request["headers"]["Authorization"], "Basic " + base64.b64encode(b"me:pass-word-of-basic").decode())
+        self.assertEqual(request["headers"]["x-hidden"], "secret-parameter")
+        before = self.ask("describe-connection", "--name", "by-name"), self.ask("describe-api-destination", "--name", "orders")
+        self.assertEqual(self.busd.stop(), 0)
+        self.busd.start()
+        self.assertEqual((self.ask("describe-connection", "--name", "by-name"), self.ask("describe-api-destination", "--name", "orders")), before)
         self.no_secret_anywhere()
 
 
