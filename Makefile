@@ -105,10 +105,11 @@ $(OUT)/libbus.a: $(call libs,$(ON_libbus))
 	$(Q)objcopy --wildcard --keep-global-symbol='bus_*' $(OUT)/libbus.o && rm -f $@ && $(AR) rcs $@ $(OUT)/libbus.o
 
 # Programs that use libbus as anybody would: its header alone, and the shared library.
-CLIENTS := $(OUT)/producer $(OUT)/crash_producer $(OUT)/bus_bench
+CLIENTS := $(OUT)/producer $(OUT)/crash_producer $(OUT)/bus_bench $(OUT)/destination_load
 $(OUT)/producer: examples/producer/producer.c
 $(OUT)/crash_producer: tests/crash/crash_producer.c
 $(OUT)/bus_bench: tests/bench/bus_bench.c
+$(OUT)/destination_load: tests/bench/destination_load.c
 $(CLIENTS): $(OUT)/libbus.so bus/libbus/bus.h Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) -iquote bus/libbus $(filter %.c,$^) $(LDFLAGS_ALL) -o $@ -L$(OUT) -lbus -Wl,-rpath,'$$ORIGIN'
 $(OUT)/smtp_sink: tests/support/smtp_sink.c $(call lib,base) Makefile
@@ -151,8 +152,8 @@ endef
 $(foreach t,$(FUZZ),$(eval $(call CORPUS_RULE,$(t))))
 
 # ---- what is asked for ----------------------------------------------------------------------------------------------------------------
-TOOLS := $(OUT)/smtp_sink $(OUT)/producer
-.PHONY: all deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench install clean help
+TOOLS := $(OUT)/smtp_sink $(OUT)/producer $(OUT)/destination_load
+.PHONY: all deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench destinations-soak install clean help
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 
 # Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
@@ -199,6 +200,11 @@ bench: deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/bus_bench $(OUT)/store_bench
 	$(Q)tests/bench/run $(OUT)
 
+# API destinations: thousands of bad ones beside healthy ones, with figures.
+destinations-soak: deps
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/destination_load
+	$(Q)tests/bench/destinations-soak $(OUT)
+
 PREFIX ?= /usr/local
 install: all
 	install -D -m 755 $(OUT)/busd $(DESTDIR)$(PREFIX)/bin/busd
@@ -216,4 +222,5 @@ help:
 	@echo "make crash     kill -9 under load, KILLS=$(KILLS) times"
 	@echo "make fuzz      every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang)"
 	@echo "make bench     throughput, latency, memory, start-up time"
+	@echo "make destinations-soak  thousands of bad API destinations beside healthy ones: does their p99 move?"
 	@echo "make install   to PREFIX=$(PREFIX)"

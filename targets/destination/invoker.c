@@ -25,6 +25,8 @@ enum {
     EXCERPT_READ = 2048, /* of an answer, before its secrets are covered */
     EXCERPT_MAX = 200,
     MESSAGE_MAX = 1024,
+    TURN_STARTS = 8,      /* requests begun before the loop looks for events again: what has just come for a good one does not wait behind a hundred */
+    JITTER_PART = 20,     /* time-outs are shortened at random by up to a twentieth: what began together does not end together */
     PAUSE_MAX_MS = 30000, /* a destination that says Retry-After is let alone for so long at most; its deliveries wait as long as it says */
 };
 #define MS ((int64_t)1000000)
@@ -125,7 +127,8 @@ static enum err talk_prepare(struct invoker *i, struct talk *t, struct str url, 
     t->trusted = host_trusted || guard_trusts(i->guard, str_from(host), arn);
     CURL *easy = exchange_easy(&t->exchange);
     bool ok = easy && request_apply(&t->request, easy);
-    ok = ok && !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)i->timeout_ms) && !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)i->timeout_ms);
+    int64_t timeout_ms = i->timeout_ms - (int64_t)rng_below((uint64_t)(i->timeout_ms / JITTER_PART + 1));
+    ok = ok && !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) && !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)i->timeout_ms);
     ok = ok && !curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) && !curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
     ok = ok && !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer) && !curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     /* Open connections are shared by host: one that only this resource may have must not be found there by another. */
@@ -506,8 +509,9 @@ static void turn(void *ctx) {
         end_all(i);
         return;
     }
-    for (struct job *job; (job = dispatch_next(&i->dispatch, clock_mono_ns()));) begin(of_job(job));
-    loop_alarm(i->loop, dispatch_due(&i->dispatch));
+    struct job *job = NULL;
+    for (int n = 0; n < TURN_STARTS && (job = dispatch_next(&i->dispatch, clock_mono_ns())); n++) begin(of_job(job));
+    loop_alarm(i->loop, job ? 0 : dispatch_due(&i->dispatch));
 }
 
 /* ---- from outside ------------------------------------------------------------------------------------------------------------------------------- */
@@ -588,7 +592,7 @@ enum err invoker_start(struct registry *registry, const struct guard *guard, str
     pthread_mutex_init(&i->lock, NULL);
     size_t slots = slots_of(o->connections);
     dispatch_init(&i->dispatch, slots);
-    struct loop_options options = {.connections = slots, .turn = turn, .ctx = i};
+    struct loop_options options = {.turn = turn, .ctx = i};
     enum err err = loop_start(&options, &i->loop, fault);
     if (err)
         invoker_free(i);

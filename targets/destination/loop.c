@@ -13,7 +13,10 @@
 #include "clock.h"
 #include "log.h"
 
-enum { EVENTS = 256 };
+enum {
+    EVENTS = 256,
+    IDLE_MAX = 512, /* connections kept open without an exchange: once a second libcurl looks at each of them, which stops everything else meanwhile */
+};
 
 struct loop {
     struct loop_options o;
@@ -24,6 +27,7 @@ struct loop {
     _Atomic bool stopping;
     /* the thread's own */
     struct exchange *running;
+    size_t running_count;
     int64_t curl_due_ns, alarm_ns, armed_ns; /* INT64_MAX: not */
     bool turn;
 };
@@ -74,6 +78,9 @@ static int timer_changed(CURLM *multi, long ms, void *ctx) {
 }
 
 /* ---- exchanges ------------------------------------------------------------------------------------------------------------------------------ */
+/* libcurl's bound counts the connections in use as well. */
+static void allow(struct loop *l, size_t running) { curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, (long)(running + IDLE_MAX)); }
+
 void loop_add(struct loop *l, struct exchange *x) {
     CURLMcode code = l->stopping ? CURLM_INTERNAL_ERROR : curl_multi_add_handle(l->multi, x->easy);
     if (code) {
@@ -81,6 +88,7 @@ void loop_add(struct loop *l, struct exchange *x) {
         l->turn = true;
         return;
     }
+    allow(l, ++l->running_count);
     x->previous = NULL;
     x->next = l->running;
     if (x->next) x->next->previous = x;
@@ -88,6 +96,7 @@ void loop_add(struct loop *l, struct exchange *x) {
 }
 
 static void end(struct loop *l, struct exchange *x, enum exchange_end how, CURLcode result) {
+    allow(l, --l->running_count);
     curl_multi_remove_handle(l->multi, x->easy);
     if (x->previous)
         x->previous->next = x->next;
@@ -156,16 +165,17 @@ static void *run(void *ctx) {
     struct loop *l = ctx;
     struct epoll_event events[EVENTS];
     while (!l->stopping) {
-        /* A turn adds exchanges, whose first step libcurl asks for by a timer of 0 ms: taken here, before sleeping. */
         take_time(l);
         end_done(l);
         if (l->turn) {
             l->turn = false;
             l->o.turn(l->o.ctx);
-            continue;
+            take_time(l); /* what the turn added: libcurl asks for its first step by a timer of 0 ms */
+            end_done(l);
         }
-        arm(l);
-        int n = epoll_wait(l->epoll, events, EVENTS, -1);
+        bool busy = l->turn || l->alarm_ns <= 0;
+        if (!busy) arm(l);
+        int n = epoll_wait(l->epoll, events, EVENTS, busy ? 0 : -1);
         for (int i = 0; i < n; i++) take_event(l, &events[i]);
     }
     while (l->running) end(l, l->running, EXCHANGE_SHUTDOWN, CURLE_ABORTED_BY_CALLBACK);
@@ -192,7 +202,6 @@ static enum err open_parts(struct loop *l, struct fault *fault) {
     l->multi = global_result ? NULL : curl_multi_init();
     bool ok = l->multi && !curl_multi_setopt(l->multi, CURLMOPT_SOCKETFUNCTION, socket_changed) && !curl_multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l);
     ok = ok && !curl_multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION, timer_changed) && !curl_multi_setopt(l->multi, CURLMOPT_TIMERDATA, l);
-    ok = ok && !curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, (long)l->o.connections);
     return ok ? ERR_OK : fault_set(fault, ERR_INTERNAL, "libcurl cannot be started");
 }
 

@@ -25,7 +25,6 @@ CURL *exchange_easy(struct exchange *x);
 
 struct loop;
 struct loop_options {
-    size_t connections; /* kept open at most */
     /* On the loop's thread: after loop_wake, when an exchange has ended, and when the time that loop_alarm set has come. */
     void (*turn)(void *ctx);
     void *ctx;
