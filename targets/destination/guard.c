@@ -175,8 +175,8 @@ enum err guard_check_url(const struct guard *g, struct str url, struct str arn, 
         why = "it is no URL like https://HOST/PATH";
     else if (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)
         why = "its scheme must be https";
-    else if (strchr(name, '*') || strlen(name) >= GUARD_HOST_SIZE)
-        why = "the host cannot hold an asterisk, nor more than 255 characters";
+    else if (strlen(name) >= GUARD_HOST_SIZE)
+        why = "its host has more than 255 characters";
     else if (!curl_url_get(u, CURLUPART_USER, &user, 0))
         why = "credentials belong in a connection, not in a URL";
     else if (!curl_url_get(u, CURLUPART_FRAGMENT, &fragment, 0))
