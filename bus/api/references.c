@@ -34,9 +34,10 @@ static enum err look_up(const char *text, json_t **value, struct fault *fault) {
         buf_addz(&found, text + 8);
     else
         return ERR_OK;
-    if (!err && (found.failed || !found.n || found.n > SECRET_BYTES_MAX || !str_is_utf8(buf_str(&found)) || !(*value = json_stringn(found.p, found.n))))
-        err = fault_set(fault, ERR_VALIDATION, "%.*s gives no secret: a text of 1 to %d bytes is one", strncmp(text, "literal:", 8) ? (int)strlen(text) : 7,
-                        text, SECRET_BYTES_MAX);
+    if (!err && (found.failed || !found.n || found.n > SECRET_BYTES_MAX || !str_is_utf8(buf_str(&found)) ||
+                 !(*value = json_stringn(found.p, found.n))))
+        err = fault_set(fault, ERR_VALIDATION, "%.*s gives no secret: a text of 1 to %d bytes is one",
+                        strncmp(text, "literal:", 8) ? (int)strlen(text) : 7, text, SECRET_BYTES_MAX);
     if (found.p) explicit_bzero(found.p, found.cap);
     buf_fini(&found);
     return err;

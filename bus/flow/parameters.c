@@ -18,7 +18,8 @@ struct parameters {
     struct values path, headers, query;
 };
 
-static enum err read_values(const struct node *list, const char *what, struct str target_id, struct arena *a, struct values *values, struct fault *fault) {
+static enum err read_values(const struct node *list, const char *what, struct str target_id, struct arena *a, struct values *values,
+                            struct fault *fault) {
     struct fault why;
     values->items = arena_array(a, list ? list->count : 0, sizeof *values->items);
     if (!values->items) return fault_set(fault, ERR_NOMEM, NULL);
@@ -27,8 +28,8 @@ static enum err read_values(const struct node *list, const char *what, struct st
         *v = (struct value){.key = arena_str(a, n->key), .text = arena_str(a, n->text.p ? n->text : n->raw)};
         if (!v->text.p || (n->key.p && !v->key.p)) return fault_set(fault, ERR_NOMEM, NULL);
         if (str_starts(v->text, STR("$.")) && path_parse(v->text, &v->path, &why))
-            return fault_set(fault, why.code, "Parameter HttpParameters.%s of target %.*s is not valid. Reason: '%.*s': %s.", what, STR_ARG(target_id),
-                             STR_ARG(v->text), why.message);
+            return fault_set(fault, why.code, "Parameter HttpParameters.%s of target %.*s is not valid. Reason: '%.*s': %s.", what,
+                             STR_ARG(target_id), STR_ARG(v->text), why.message);
     }
     return ERR_OK;
 }

@@ -23,7 +23,8 @@ static void refuse(struct attempt *attempt, enum outcome outcome, const char *wh
 static struct destination *find(struct destination_service *s, struct str text, struct str *account) {
     struct arn arn;
     struct str name, uuid;
-    if (!arn_parse(text, &arn) || !str_eq(arn.region, s->registry.host->region) || !destination_arn_split(text, "api-destination", account, &name, &uuid))
+    if (!arn_parse(text, &arn) || !str_eq(arn.region, s->registry.host->region) ||
+        !destination_arn_split(text, "api-destination", account, &name, &uuid))
         return NULL;
     struct destination *d = destination_find(&s->registry, *account, name);
     if (!d || !uuid.p || str_eq(uuid, d->uuid)) return d;

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 enum {
-    LIMIT_FIRST = 2,           /* jobs that may run at a destination nobody knows yet */
-    SHARE = 16,                /* of the free slots, for one gauge */
-    BURST_NS = 10000000,       /* 10 ms of the rate may start at once: finer pacing costs wake-ups and gains nothing */
-    DEAD_IN_A_ROW = 2,         /* one time-out among good answers is bad luck */
+    LIMIT_FIRST = 2,     /* jobs that may run at a destination nobody knows yet */
+    SHARE = 16,          /* of the free slots, for one gauge */
+    BURST_NS = 10000000, /* 10 ms of the rate may start at once: finer pacing costs wake-ups and gains nothing */
+    DEAD_IN_A_ROW = 2,   /* one time-out among good answers is bad luck */
 };
 #define SECOND_NS ((int64_t)1000000000)
 #define FORGET_NS (300 * SECOND_NS) /* a gauge that nobody used for so long goes */
@@ -44,7 +44,8 @@ void dispatch_fini(struct dispatch *d) {
     free(d->later);
 }
 
-/* ---- turns ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- turns ------------------------------------------------------------------------------------------------------------------------------
+ */
 static void turn_push(struct dispatch *d, struct gauge *g) {
     struct gauges *turns = &d->turns[g->standing];
     g->place = IN_TURN;
@@ -61,7 +62,8 @@ static struct gauge *turn_pop(struct gauges *turns) {
     return g;
 }
 
-/* ---- the heap: the gauge whose time comes first is its root ----------------------------------------------------------------------------- */
+/* ---- the heap: the gauge whose time comes first is its root -----------------------------------------------------------------------------
+ */
 static void heap_set(struct dispatch *d, size_t i, struct gauge *g) {
     d->later[i] = g;
     g->heap_index = i;
@@ -106,7 +108,8 @@ static struct gauge *heap_pop(struct dispatch *d) {
 
 int64_t dispatch_due(const struct dispatch *d) { return d->later_count ? d->later[0]->due_ns : INT64_MAX; }
 
-/* ---- gauges ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- gauges
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 static int64_t interval_ns(const struct gauge *g) { return SECOND_NS / g->rate > 0 ? SECOND_NS / g->rate : 1; }
 
 /* When its next job may start as far as rate and pause go. */
@@ -188,7 +191,8 @@ static struct job *gauge_pop(struct gauge *g) {
     return job;
 }
 
-/* ---- starting and ending ------------------------------------------------------------------------------------------------------------------- */
+/* ---- starting and ending
+ * ------------------------------------------------------------------------------------------------------------------- */
 /* May one more job of this standing run? */
 static bool has_slot(const struct dispatch *d, enum standing standing) {
     size_t bad = d->of_standing[STANDING_BAD], unproven = bad + d->of_standing[STANDING_NEW];

@@ -24,7 +24,8 @@ struct guard {
     } items[];
 };
 
-/* ---- addresses ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- addresses ------------------------------------------------------------------------------------------------------------------------
+ */
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 static bool in_range(const uint8_t a[16], const uint8_t *range, int bits) {
@@ -38,9 +39,21 @@ static bool v4_is_public(const uint8_t a[4]) {
     static const struct {
         uint8_t at[4];
         int bits;
-    } closed[] = {{{0}, 8},           {{10}, 8},           {{100, 64}, 10},       {{127}, 8},        {{169, 254}, 16}, {{172, 16}, 12},
-                  {{192, 0, 0}, 24},  {{192, 0, 2}, 24},   {{192, 88, 99}, 24},   {{192, 168}, 16},  {{198, 18}, 15},  {{198, 51, 100}, 24},
-                  {{203, 0, 113}, 24}, {{224}, 4},          {{240}, 4}};
+    } closed[] = {{{0}, 8},
+                  {{10}, 8},
+                  {{100, 64}, 10},
+                  {{127}, 8},
+                  {{169, 254}, 16},
+                  {{172, 16}, 12},
+                  {{192, 0, 0}, 24},
+                  {{192, 0, 2}, 24},
+                  {{192, 88, 99}, 24},
+                  {{192, 168}, 16},
+                  {{198, 18}, 15},
+                  {{198, 51, 100}, 24},
+                  {{203, 0, 113}, 24},
+                  {{224}, 4},
+                  {{240}, 4}};
     for (size_t i = 0; i < sizeof closed / sizeof closed[0]; i++)
         if (in_range((const uint8_t[16]){a[0], a[1], a[2], a[3]}, closed[i].at, closed[i].bits)) return false;
     return true;
@@ -50,9 +63,9 @@ static bool v6_is_public(const uint8_t a[16]) {
     static const uint8_t zero[16], nat64[12] = {0x00, 0x64, 0xff, 0x9b};
     if (memcmp(a, mapped, 12) == 0 || memcmp(a, nat64, 12) == 0) return v4_is_public(a + 12);
     if (memcmp(a, zero, 12) == 0) return (a[12] | a[13] | a[14]) && v4_is_public(a + 12); /* IPv4-compatible; :: and ::1 */
-    if (a[0] == 0x20 && a[1] == 0x02) return v4_is_public(a + 2);                          /* 6to4 */
+    if (a[0] == 0x20 && a[1] == 0x02) return v4_is_public(a + 2);                         /* 6to4 */
     if ((a[0] & 0xe0) != 0x20) return false; /* all that is public lies in 2000::/3; fc00::/7, fe80::/10, ff00::/8, 64:ff9b:1::/48 do not */
-    if (a[0] == 0x20 && a[1] == 0x01 && (a[2] & 0xfe) == 0) return false;          /* 2001::/23: Teredo, benchmarking, ORCHID */
+    if (a[0] == 0x20 && a[1] == 0x01 && (a[2] & 0xfe) == 0) return false;           /* 2001::/23: Teredo, benchmarking, ORCHID */
     if (a[0] == 0x20 && a[1] == 0x01 && a[2] == 0x0d && a[3] == 0xb8) return false; /* documentation */
     return !(a[0] == 0x3f && a[1] == 0xff && (a[2] & 0xf0) == 0);                   /* 3fff::/20: documentation */
 }
@@ -92,7 +105,8 @@ void guard_address_text(const struct sockaddr *address, char text[GUARD_ADDRESS_
     if (!known || !inet_ntop(address->sa_family, at, text, GUARD_ADDRESS_SIZE)) snprintf(text, GUARD_ADDRESS_SIZE, "of an unknown family");
 }
 
-/* ---- what the operator allowed ------------------------------------------------------------------------------------------------------------ */
+/* ---- what the operator allowed
+ * ------------------------------------------------------------------------------------------------------------ */
 static bool parse_address(const char *text, uint8_t a[16], int *bits) {
     memcpy(a, mapped, 12);
     *bits = 32;
@@ -127,10 +141,11 @@ enum err guard_new(const char *const *items, size_t count, struct guard **out, s
         item->is_arn = strncmp(items[i], "arn:", 4) == 0;
         if (!item->is_arn && parse_range(items[i], &item->range)) continue;
         if (!item->is_arn && !is_name_glob(items[i]))
-            err = fault_set(fault, ERR_USAGE,
-                            "private-destinations: '%s' is neither an address (10.0.0.0/8, ::1), nor a host name (*.corp.example), nor the ARN of an "
-                            "API destination or connection",
-                            items[i]);
+            err = fault_set(
+                fault, ERR_USAGE,
+                "private-destinations: '%s' is neither an address (10.0.0.0/8, ::1), nor a host name (*.corp.example), nor the ARN of an "
+                "API destination or connection",
+                items[i]);
         else if (!(item->glob = strdup(items[i])))
             err = fault_set(fault, ERR_NOMEM, NULL);
     }
@@ -164,8 +179,10 @@ bool guard_trusts(const struct guard *g, struct str host, struct str arn) {
     return has_name && parse_address(name, a, &bits) && range_holds(g, a);
 }
 
-/* ---- URLs ------------------------------------------------------------------------------------------------------------------------------------ */
-enum err guard_check_url(const struct guard *g, struct str url, struct str arn, const char *what, char host[GUARD_HOST_SIZE], struct fault *fault) {
+/* ---- URLs
+ * ------------------------------------------------------------------------------------------------------------------------------------ */
+enum err guard_check_url(const struct guard *g, struct str url, struct str arn, const char *what, char host[GUARD_HOST_SIZE],
+                         struct fault *fault) {
     char text[URL_MAX + 1], *scheme = NULL, *name = NULL, *user = NULL, *fragment = NULL;
     const char *why = NULL;
     CURLU *u = curl_url();

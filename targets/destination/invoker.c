@@ -25,22 +25,24 @@ enum {
     EXCERPT_READ = 2048, /* of an answer, before its secrets are covered */
     EXCERPT_MAX = 200,
     MESSAGE_MAX = 1024,
-    TURN_STARTS = 8,      /* requests begun before the loop looks for events again: what has just come for a good one does not wait behind a hundred */
+    TURN_STARTS =
+        8, /* requests begun before the loop looks for events again: what has just come for a good one does not wait behind a hundred */
     JITTER_PART = 20,     /* time-outs are shortened at random by up to a twentieth: what began together does not end together */
     PAUSE_MAX_MS = 30000, /* a destination that says Retry-After is let alone for so long at most; its deliveries wait as long as it says */
 };
 #define MS ((int64_t)1000000)
 
-/* ---- one HTTP exchange: of an invocation or for a token ------------------------------------------------------------------------------------ */
+/* ---- one HTTP exchange: of an invocation or for a token
+ * ------------------------------------------------------------------------------------ */
 struct talk {
     struct exchange exchange; /* first: see talk_of */
     struct request request;
     bool has_request;
     const struct guard *guard;
-    bool trusted;         /* the operator allowed the host or the resource: any address will do */
-    bool refused;         /* an address was not connected to */
+    bool trusted; /* the operator allowed the host or the resource: any address will do */
+    bool refused; /* an address was not connected to */
     char refused_address[GUARD_ADDRESS_SIZE];
-    struct buf answer;    /* its first bytes */
+    struct buf answer; /* its first bytes */
     size_t answer_max, answer_bytes;
     bool too_long;
 };
@@ -88,7 +90,8 @@ struct invoker {
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address) {
     struct talk *t = ctx;
     (void)purpose;
-    if (t->trusted || guard_permits(t->guard, &address->addr)) return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (t->trusted || guard_permits(t->guard, &address->addr))
+        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     t->refused = true;
     guard_address_text(&address->addr, t->refused_address);
     return CURL_SOCKET_BAD;
@@ -128,7 +131,8 @@ static enum err talk_prepare(struct invoker *i, struct talk *t, struct str url, 
     CURL *easy = exchange_easy(&t->exchange);
     bool ok = easy && request_apply(&t->request, easy);
     int64_t timeout_ms = i->timeout_ms - (int64_t)rng_below((uint64_t)(i->timeout_ms / JITTER_PART + 1));
-    ok = ok && !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) && !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)i->timeout_ms);
+    ok = ok && !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) &&
+         !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)i->timeout_ms);
     ok = ok && !curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) && !curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
     ok = ok && !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer) && !curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     /* Open connections are shared by host: one that only this resource may have must not be found there by another. */
@@ -153,9 +157,10 @@ static enum outcome outcome_of_result(const struct talk *t, CURLcode result) {
 
 static void add_result(struct buf *out, const struct talk *t, CURLcode result) {
     if (t->refused)
-        buf_addf(out,
-                 "address %s is not a public one, and busd does not connect to it: the operator's setting private-destinations can allow it",
-                 t->refused_address);
+        buf_addf(
+            out,
+            "address %s is not a public one, and busd does not connect to it: the operator's setting private-destinations can allow it",
+            t->refused_address);
     else
         buf_addz(out, t->exchange.error[0] ? t->exchange.error : curl_easy_strerror(result));
 }
@@ -186,7 +191,8 @@ static long status_of(const struct talk *t, CURLcode result) {
     return status;
 }
 
-/* ---- outcomes ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- outcomes
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 static void free_invocation(struct invocation *v) {
     talk_reset(&v->talk);
     if (v->token.p) {
@@ -248,7 +254,8 @@ static void report_result(struct invocation *v, CURLcode result) {
     buf_fini(&message);
 }
 
-/* ---- invocations -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- invocations
+ * -------------------------------------------------------------------------------------------------------------------------------- */
 static void need_token(struct invocation *v);
 
 static struct token *token_of(struct invoker *i, struct connection *c) {
@@ -317,7 +324,8 @@ static void begin(struct invocation *v) {
         invoke(v, NULL);
 }
 
-/* ---- tokens -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- tokens
+ * -------------------------------------------------------------------------------------------------------------------------------------- */
 void invoker_free_token(struct token *t) {
     talk_reset(&t->talk);
     forget_token(t);
@@ -463,7 +471,8 @@ static void need_token(struct invocation *v) {
     if (!t->fetching) fetch_token(t, v->connection);
 }
 
-/* ---- the loop's turn -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the loop's turn
+ * -------------------------------------------------------------------------------------------------------------------------- */
 static struct invocation *take_inbox(struct invoker *i) {
     pthread_mutex_lock(&i->lock);
     struct invocation *first = i->first;
@@ -514,7 +523,8 @@ static void turn(void *ctx) {
     loop_alarm(i->loop, job ? 0 : dispatch_due(&i->dispatch));
 }
 
-/* ---- from outside ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- from outside
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 static void submit(struct invoker *i, struct invocation *v) {
     pthread_mutex_lock(&i->lock);
     bool stopped = i->stopped, full = i->waiting >= INBOX_MAX, first = !i->first;

@@ -15,7 +15,8 @@
 
 enum {
     EVENTS = 256,
-    IDLE_MAX = 512, /* connections kept open without an exchange: once a second libcurl looks at each of them, which stops everything else meanwhile */
+    IDLE_MAX = 512, /* connections kept open without an exchange: once a second libcurl looks at each of them, which stops everything else
+                       meanwhile */
 };
 
 struct loop {
@@ -45,14 +46,16 @@ CURL *exchange_easy(struct exchange *x) {
     ok = ok && !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) && !curl_easy_setopt(easy, CURLOPT_PROXY, "");
     ok = ok && !curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") && !curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     ok = ok && !curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name server that hangs */
-    /* Without a CApath libcurl keeps the parsed certificates of the CA file; with Debian's default one it would read all of them for each connection. */
+    /* Without a CApath libcurl keeps the parsed certificates of the CA file; with Debian's default one it would read all of them for each
+     * connection. */
     ok = ok && !curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     if (ok) return easy;
     curl_easy_cleanup(easy);
     return x->easy = NULL;
 }
 
-/* ---- what libcurl asks for -------------------------------------------------------------------------------------------------------------- */
+/* ---- what libcurl asks for --------------------------------------------------------------------------------------------------------------
+ */
 static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *ctx, void *of_socket) {
     struct loop *l = ctx;
     struct epoll_event e = {.data.fd = fd};
@@ -77,7 +80,8 @@ static int timer_changed(CURLM *multi, long ms, void *ctx) {
     return 0;
 }
 
-/* ---- exchanges ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- exchanges
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 /* libcurl's bound counts the connections in use as well. */
 static void allow(struct loop *l, size_t running) { curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, (long)(running + IDLE_MAX)); }
 
@@ -119,7 +123,8 @@ static void end_done(struct loop *l) {
     }
 }
 
-/* ---- the thread ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the thread
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 void loop_alarm(struct loop *l, int64_t at_ns) { l->alarm_ns = at_ns; }
 
 static void arm(struct loop *l) {
@@ -128,7 +133,8 @@ static void arm(struct loop *l) {
     struct itimerspec t = {0};
     int64_t set = at < 1 ? 1 : at; /* zero would disarm it */
     if (at != INT64_MAX) t.it_value = (struct timespec){.tv_sec = set / 1000000000, .tv_nsec = set % 1000000000};
-    if (timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &t, NULL)) log_line(LOG_ERROR, "destination", "timerfd", LOG_Z("error", strerror(errno)));
+    if (timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &t, NULL))
+        log_line(LOG_ERROR, "destination", "timerfd", LOG_Z("error", strerror(errno)));
     l->armed_ns = at;
 }
 
@@ -185,10 +191,12 @@ static void *run(void *ctx) {
 
 void loop_wake(struct loop *l) {
     uint64_t one = 1;
-    if (write(l->wake, &one, sizeof one) < 0 && errno != EAGAIN) log_line(LOG_ERROR, "destination", "eventfd", LOG_Z("error", strerror(errno)));
+    if (write(l->wake, &one, sizeof one) < 0 && errno != EAGAIN)
+        log_line(LOG_ERROR, "destination", "eventfd", LOG_Z("error", strerror(errno)));
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * -------------------------------------------------------------------------------------------------------------------------------------- */
 static bool watch(struct loop *l, int fd) {
     struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
     return fd >= 0 && !epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e);
@@ -198,9 +206,11 @@ static enum err open_parts(struct loop *l, struct fault *fault) {
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (l->epoll < 0 || !watch(l, l->wake) || !watch(l, l->timer)) return fault_set(fault, ERR_IO, "epoll, eventfd or timerfd: %s", strerror(errno));
+    if (l->epoll < 0 || !watch(l, l->wake) || !watch(l, l->timer))
+        return fault_set(fault, ERR_IO, "epoll, eventfd or timerfd: %s", strerror(errno));
     l->multi = global_result ? NULL : curl_multi_init();
-    bool ok = l->multi && !curl_multi_setopt(l->multi, CURLMOPT_SOCKETFUNCTION, socket_changed) && !curl_multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l);
+    bool ok = l->multi && !curl_multi_setopt(l->multi, CURLMOPT_SOCKETFUNCTION, socket_changed) &&
+              !curl_multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l);
     ok = ok && !curl_multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION, timer_changed) && !curl_multi_setopt(l->multi, CURLMOPT_TIMERDATA, l);
     return ok ? ERR_OK : fault_set(fault, ERR_INTERNAL, "libcurl cannot be started");
 }

@@ -56,8 +56,8 @@ static bool name_connection(const struct registry *r, struct connection *c) {
 }
 
 static bool name_destination(const struct registry *r, struct destination *d) {
-    d->arn = arena_printf(&d->r.arena, "arn:aws:events:%.*s:%.*s:api-destination/%.*s/%.*s", STR_ARG(r->host->region), STR_ARG(d->r.account),
-                          STR_ARG(d->r.name), STR_ARG(d->uuid));
+    d->arn = arena_printf(&d->r.arena, "arn:aws:events:%.*s:%.*s:api-destination/%.*s/%.*s", STR_ARG(r->host->region),
+                          STR_ARG(d->r.account), STR_ARG(d->r.name), STR_ARG(d->uuid));
     struct str account, uuid;
     return d->arn.p && destination_arn_split(d->connection_arn, "connection", &account, &d->connection_name, &uuid);
 }
@@ -215,7 +215,8 @@ static enum err load_destination(void *ctx, struct str key, const json_t *record
     return err;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------------------------------------------------
+ */
 struct sealed_seen {
     size_t count;
     char key_id[SEAL_KEY_ID_SIZE]; /* of one of them */
@@ -243,8 +244,8 @@ static enum err open_keys(struct registry *r, struct fault *fault) {
     if (err) return err;
     err = keyring_open(path, !seen.count, &r->keys, fault);
     if (err == ERR_NOT_FOUND)
-        return fault_set(fault, err, "%s is missing, and %zu connection%s secrets sealed with key %s: bring that key file back", path, seen.count,
-                         seen.count == 1 ? " has" : "s have", seen.key_id);
+        return fault_set(fault, err, "%s is missing, and %zu connection%s secrets sealed with key %s: bring that key file back", path,
+                         seen.count, seen.count == 1 ? " has" : "s have", seen.key_id);
     return err;
 }
 
@@ -268,7 +269,8 @@ void registry_close(struct registry *r) {
     r->keys = NULL;
 }
 
-/* ---- finding ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- finding
+ * ----------------------------------------------------------------------------------------------------------------------------- */
 struct connection *connection_find(struct registry *r, struct str account, struct str name) {
     return (struct connection *)(void *)resources_get(&r->connections, account, name);
 }
@@ -286,7 +288,8 @@ bool destination_arn_split(struct str text, const char *kind, struct str *accoun
     return !uuid->p || (uuid->n && str_find(*uuid, '/', 0) == uuid->n);
 }
 
-/* ---- changing ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- changing
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 enum err connection_store(struct registry *r, struct connection *c, struct fault *fault) {
     struct buf record;
     buf_init(&record, 0);
@@ -344,8 +347,10 @@ enum err destination_remove(struct registry *r, struct destination *d, struct fa
     return err;
 }
 
-/* ---- rotation ------------------------------------------------------------------------------------------------------------------------------- */
-/* The entry's record, sealed anew. The entry itself stays: it keeps the secrets open, and its sealed text is written again by the next change. */
+/* ---- rotation
+ * ------------------------------------------------------------------------------------------------------------------------------- */
+/* The entry's record, sealed anew. The entry itself stays: it keeps the secrets open, and its sealed text is written again by the next
+ * change. */
 static enum err add_resealed(struct registry *r, struct connection *c, struct txn *txn, struct fault *fault) {
     struct buf plain, sealed, record;
     buf_init(&plain, 0);
@@ -407,7 +412,8 @@ enum err registry_rotate(struct registry *r, size_t *count, char key_id[SEAL_KEY
     return err;
 }
 
-/* ---- states ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- states
+ * ------------------------------------------------------------------------------------------------------------------------------------ */
 struct marking {
     struct arena arena;
     struct txn txn;

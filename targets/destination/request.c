@@ -11,13 +11,15 @@
 
 static enum err no_memory(struct fault *fault) { return fault_set(fault, ERR_NOMEM, NULL); }
 
-/* ---- text ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------------------------------------------------------
+ */
 /* Everything but RFC 3986's unreserved characters as %XX. */
 static void add_encoded(struct buf *out, struct str text) {
     static const char hex[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+        bool plain =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
         if (plain) {
             buf_addc(out, (char)c);
         } else {
@@ -48,14 +50,17 @@ static bool has_control(struct str s) {
     return false;
 }
 
-/* ---- parameters of two places: the connection's, and the target's where the connection is silent ---------------------------------------- */
+/* ---- parameters of two places: the connection's, and the target's where the connection is silent ----------------------------------------
+ */
 /* The target's, as JSON: {"path": ["a"], "headers": {"K": "v"}, "query": {"k": "v"}}; NULL members are fine. */
 struct sources {
     const struct list *of_connection; /* NULL: none */
     const json_t *of_target;
 };
 
-static const struct connection_parameter *parameter(const struct list *list, size_t i) { return LIST_AT(*list, struct connection_parameter, i); }
+static const struct connection_parameter *parameter(const struct list *list, size_t i) {
+    return LIST_AT(*list, struct connection_parameter, i);
+}
 
 static bool connection_has(const struct list *list, struct str key, bool nocase) {
     for (size_t i = 0; list && i < list->n; i++)
@@ -70,15 +75,16 @@ static struct str text_of(const json_t *value) {
 static void add_query(struct buf *out, struct sources s) {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)s.of_target, key, value)
-        if (!connection_has(s.of_connection, str_from(key), false)) add_pair(out, str_from(key), text_of(value));
+    json_object_foreach((json_t *)(uintptr_t)s.of_target, key, value) if (!connection_has(s.of_connection, str_from(key), false))
+        add_pair(out, str_from(key), text_of(value));
     for (size_t i = 0; s.of_connection && i < s.of_connection->n; i++) {
         const struct connection_parameter *p = parameter(s.of_connection, i);
         if (p->key.p) add_pair(out, p->key, p->value.p ? p->value : STR(""));
     }
 }
 
-/* ---- the URL ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the URL ----------------------------------------------------------------------------------------------------------------------------
+ */
 static enum err add_path(struct buf *out, struct str endpoint, const json_t *values, struct fault *fault) {
     size_t used = 0;
     for (size_t i = 0; i < endpoint.n; i++) {
@@ -87,11 +93,12 @@ static enum err add_path(struct buf *out, struct str endpoint, const json_t *val
             continue;
         }
         if (used >= json_array_size(values))
-            return fault_set(fault, ERR_VALIDATION,
-                             "the endpoint has more asterisks than the target has PathParameterValues (%zu)", json_array_size(values));
+            return fault_set(fault, ERR_VALIDATION, "the endpoint has more asterisks than the target has PathParameterValues (%zu)",
+                             json_array_size(values));
         struct str value = text_of(json_array_get(values, used++));
         if (!value.n || str_eqz(value, ".") || str_eqz(value, ".."))
-            return fault_set(fault, ERR_VALIDATION, "path parameter %zu is '%.*s' for this event: that would name another place", used, STR_ARG(value));
+            return fault_set(fault, ERR_VALIDATION, "path parameter %zu is '%.*s' for this event: that would name another place", used,
+                             STR_ARG(value));
         add_encoded(out, value);
     }
     return ERR_OK;
@@ -114,14 +121,46 @@ static enum err fill_url(struct request *r, struct str endpoint, const json_t *p
     return err;
 }
 
-/* ---- headers ------------------------------------------------------------------------------------------------------------------------------ */
-/* What the service takes out of requests (user guide, "Headers in requests to API destinations"): they belong to the connection, or to who sends. */
+/* ---- headers
+ * ------------------------------------------------------------------------------------------------------------------------------ */
+/* What the service takes out of requests (user guide, "Headers in requests to API destinations"): they belong to the connection, or to who
+ * sends. */
 static bool is_ours(struct str name) {
-    static const char *const names[] = {
-        "A-IM", "Accept-Charset", "Accept-Datetime", "Accept-Encoding", "Cache-Control", "Connection", "Content-Encoding", "Content-Length",
-        "Content-MD5", "Date", "Expect", "Forwarded", "From", "Host", "HTTP2-Settings", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range",
-        "If-Unmodified-Since", "Keep-Alive", "Max-Forwards", "Origin", "Pragma", "Proxy-Authorization", "Range", "Referer", "TE", "Trailer",
-        "Transfer-Encoding", "Upgrade", "User-Agent", "Via", "Warning", NULL};
+    static const char *const names[] = {"A-IM",
+                                        "Accept-Charset",
+                                        "Accept-Datetime",
+                                        "Accept-Encoding",
+                                        "Cache-Control",
+                                        "Connection",
+                                        "Content-Encoding",
+                                        "Content-Length",
+                                        "Content-MD5",
+                                        "Date",
+                                        "Expect",
+                                        "Forwarded",
+                                        "From",
+                                        "Host",
+                                        "HTTP2-Settings",
+                                        "If-Match",
+                                        "If-Modified-Since",
+                                        "If-None-Match",
+                                        "If-Range",
+                                        "If-Unmodified-Since",
+                                        "Keep-Alive",
+                                        "Max-Forwards",
+                                        "Origin",
+                                        "Pragma",
+                                        "Proxy-Authorization",
+                                        "Range",
+                                        "Referer",
+                                        "TE",
+                                        "Trailer",
+                                        "Transfer-Encoding",
+                                        "Upgrade",
+                                        "User-Agent",
+                                        "Via",
+                                        "Warning",
+                                        NULL};
     for (size_t i = 0; names[i]; i++)
         if (str_eq_nocase(name, str_from(names[i]))) return true;
     return false;
@@ -129,14 +168,16 @@ static bool is_ours(struct str name) {
 
 static bool has_header(const struct request *r, struct str name) {
     for (const struct curl_slist *h = r->headers; h; h = h->next)
-        if (strlen(h->data) > name.n && (h->data[name.n] == ':' || h->data[name.n] == ';') && str_eq_nocase(str_of(h->data, name.n), name)) return true;
+        if (strlen(h->data) > name.n && (h->data[name.n] == ':' || h->data[name.n] == ';') && str_eq_nocase(str_of(h->data, name.n), name))
+            return true;
     return false;
 }
 
 static enum err add_header(struct request *r, struct str name, struct str value, struct fault *fault) {
     struct buf line;
     if (has_control(value) || has_control(name) || !name.n || str_find(name, ':', 0) < name.n)
-        return fault_set(fault, ERR_VALIDATION, "header '%.*s' cannot be sent: its value holds a control character for this event, or its name a colon",
+        return fault_set(fault, ERR_VALIDATION,
+                         "header '%.*s' cannot be sent: its value holds a control character for this event, or its name a colon",
                          STR_ARG(name));
     buf_init(&line, 65536);
     /* libcurl's spelling of a header without a value is a semicolon; "Name:" would take one of its own away. */
@@ -187,7 +228,8 @@ static enum err add_authorization(struct request *r, const struct connection *c,
     return token.p ? add_header(r, STR("Authorization"), token, fault) : ERR_OK;
 }
 
-/* ---- the body ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the body
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 static size_t skip_blanks(struct str s, size_t i) {
     while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t' || s.p[i] == '\n' || s.p[i] == '\r')) i++;
     return i;
@@ -227,7 +269,8 @@ static bool names_member(struct str token, const struct connection_parameter *me
 }
 
 enum err body_merge(struct str text, const struct connection_parameter *members, size_t count, struct buf *out, struct fault *fault) {
-    static const char no_object[] = "the connection has body parameters, but what the target gets is no JSON object that they could go into";
+    static const char no_object[] =
+        "the connection has body parameters, but what the target gets is no JSON object that they could go into";
     size_t i = skip_blanks(text, 0), first = out->n + 1;
     if (i >= text.n || text.p[i] != '{') return fault_set(fault, ERR_VALIDATION, no_object);
     buf_addc(out, '{');
@@ -260,7 +303,7 @@ enum err body_merge(struct str text, const struct connection_parameter *members,
 static enum err fill_body(struct request *r, const struct connection *c, struct str input, struct fault *fault) {
     const struct list *members = c->auth->http ? &c->auth->http->body : NULL;
     if (strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0) return ERR_OK; /* a body has no meaning there (RFC 9110, 9.3.1) */
-    r->body = input.p ? input : STR("");                                               /* borrowed until the attempt is done */
+    r->body = input.p ? input : STR("");                                                /* borrowed until the attempt is done */
     if (!members || !members->n) return ERR_OK;
     struct buf out;
     buf_init(&out, 0);
@@ -271,15 +314,16 @@ static enum err fill_body(struct request *r, const struct connection *c, struct 
     return err;
 }
 
-/* ---- whole requests ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- whole requests
+ * ------------------------------------------------------------------------------------------------------------------------- */
 static void request_init(struct request *r) {
     *r = (struct request){0};
     arena_init(&r->arena, (size_t)64 << 20);
     r->headers = curl_slist_append(NULL, "Expect:"); /* takes libcurl's own away: it would wait a second for a 100 that few servers send */
 }
 
-static enum err fill(struct request *r, const struct destination *d, const struct connection *c, const struct delivery *delivery, struct str token,
-                     const json_t *parameters, struct fault *fault) {
+static enum err fill(struct request *r, const struct destination *d, const struct connection *c, const struct delivery *delivery,
+                     struct str token, const json_t *parameters, struct fault *fault) {
     const struct connection_http *http = c->auth->http;
     struct sources query = {http ? &http->query : NULL, json_object_get(parameters, "query")};
     struct sources headers = {http ? &http->headers : NULL, json_object_get(parameters, "headers")};
@@ -295,8 +339,8 @@ static enum err fill(struct request *r, const struct destination *d, const struc
     return err;
 }
 
-enum err request_fill(struct request *r, const struct destination *d, const struct connection *c, const struct delivery *delivery, struct str token,
-                      struct fault *fault) {
+enum err request_fill(struct request *r, const struct destination *d, const struct connection *c, const struct delivery *delivery,
+                      struct str token, struct fault *fault) {
     struct str text = delivery->parameters;
     request_init(r);
     json_t *parameters = text.n ? json_loadb(text.p, text.n, 0, NULL) : NULL;
@@ -340,7 +384,8 @@ static enum err fill_token(struct request *r, const struct connection_oauth *oau
     enum err err = add_headers(r, (struct sources){http ? &http->headers : NULL, NULL}, fault);
     if (!err) err = add_header(r, STR("User-Agent"), STR(USER_AGENT), fault);
     if (!err && !has_header(r, STR("Accept"))) err = add_header(r, STR("Accept"), STR("application/json"), fault);
-    if (!err && !get && !has_header(r, STR("Content-Type"))) err = add_header(r, STR("Content-Type"), STR("application/x-www-form-urlencoded"), fault);
+    if (!err && !get && !has_header(r, STR("Content-Type")))
+        err = add_header(r, STR("Content-Type"), STR("application/x-www-form-urlencoded"), fault);
     return err;
 }
 
@@ -362,8 +407,8 @@ bool request_apply(const struct request *r, CURL *easy) {
     if (strcmp(r->method, "HEAD") == 0)
         ok = ok && !curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     else if (r->body.p) /* POSTFIELDS alone says POST */
-        ok = ok && !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n) && !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body.p) &&
-             !curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+        ok = ok && !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n) &&
+             !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body.p) && !curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
     else
         ok = ok && !curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
     return ok && !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, r->headers);
@@ -376,7 +421,8 @@ void request_fini(struct request *r) {
     arena_wipe(&r->arena);
 }
 
-/* ---- redaction -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- redaction
+ * -------------------------------------------------------------------------------------------------------------------------------- */
 static void cover(struct buf *text, struct str secret) {
     if (!secret.n || !text->n) return;
     if (secret.n < 3) { /* to cover one or two characters everywhere would show where they were not */

@@ -113,7 +113,7 @@ static bool asctime_form(struct scan s, struct instant *t) {
 }
 
 static bool is_day_name(struct str name) {
-    static const char *const names[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat",
+    static const char *const names[] = {"Sun",    "Mon",    "Tue",     "Wed",       "Thu",      "Fri",    "Sat",
                                         "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (str_eqz(name, names[i])) return true;
@@ -137,7 +137,8 @@ int64_t retry_after_ms(struct str value, int64_t now_ms) {
     int64_t seconds, at;
     while (value.n && (value.p[0] == ' ' || value.p[0] == '\t')) value = str_skip(value, 1);
     while (value.n && (value.p[value.n - 1] == ' ' || value.p[value.n - 1] == '\t')) value.n--;
-    if (value.n && value.p[0] != '-' && str_to_i64(value, &seconds)) return (seconds > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : seconds) * 1000;
+    if (value.n && value.p[0] != '-' && str_to_i64(value, &seconds))
+        return (seconds > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : seconds) * 1000;
     if (!http_date_parse(value, now_ms, &at)) return -1;
     int64_t wait = at - now_ms;
     return wait < 0 ? 0 : wait > (int64_t)RETRY_AFTER_MAX_S * 1000 ? (int64_t)RETRY_AFTER_MAX_S * 1000 : wait;

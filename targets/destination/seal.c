@@ -35,7 +35,8 @@ static enum err write_file(const struct keyring *k, struct fault *fault) {
     char hex[2 * KEY_BYTES + 1];
     struct buf text;
     buf_init(&text, 0);
-    buf_addz(&text, "# Keys of busd that seal the secrets of connections (AES-256-GCM). Without this file they are lost. The first key is the one in use.\n");
+    buf_addz(&text, "# Keys of busd that seal the secrets of connections (AES-256-GCM). Without this file they are lost. The first key is "
+                    "the one in use.\n");
     for (size_t i = 0; i < k->count; i++) {
         hash_hex(k->keys[i].bytes, KEY_BYTES, hex);
         buf_addf(&text, "%s\n", hex);
@@ -135,7 +136,8 @@ enum err keyring_rotate_end(struct keyring *k, bool keep_new, struct fault *faul
     return write_file(k, fault);
 }
 
-/* ---- sealing -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- sealing --------------------------------------------------------------------------------------------------------------------------
+ */
 /* One pass of GCM; `tag` is written when sealing and compared when opening. */
 static bool gcm(bool seal, const struct key *key, const uint8_t *nonce, struct str aad, struct str in, uint8_t *out, uint8_t *tag) {
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
@@ -184,7 +186,8 @@ static enum err open_bytes(const struct key *key, struct str belongs_to, struct 
         }
         explicit_bzero(plain->p + plain->n, n);
     }
-    return fault_set(fault, ERR_CORRUPT, "the sealed secrets of %.*s are damaged, or were sealed for another resource", STR_ARG(belongs_to));
+    return fault_set(fault, ERR_CORRUPT, "the sealed secrets of %.*s are damaged, or were sealed for another resource",
+                     STR_ARG(belongs_to));
 }
 
 enum err seal_open(const struct keyring *k, struct str belongs_to, struct str sealed, struct buf *plain, struct fault *fault) {
@@ -194,8 +197,9 @@ enum err seal_open(const struct keyring *k, struct str belongs_to, struct str se
     for (size_t i = 0; i < k->count; i++)
         if (str_eqz(id, k->keys[i].id)) key = &k->keys[i];
     if (!key)
-        return fault_set(fault, ERR_NOT_FOUND, "%s holds key %s, but the secrets of %.*s were sealed with key %.*s: bring that key file back",
-                         k->path, k->keys[0].id, STR_ARG(belongs_to), STR_ARG(id));
+        return fault_set(fault, ERR_NOT_FOUND,
+                         "%s holds key %s, but the secrets of %.*s were sealed with key %.*s: bring that key file back", k->path,
+                         k->keys[0].id, STR_ARG(belongs_to), STR_ARG(id));
     struct buf bytes;
     buf_init(&bytes, 0);
     enum err err = hash_from_base64(&bytes, str_skip(sealed, 2 + SEAL_KEY_ID_SIZE))

@@ -9,10 +9,12 @@ enum { LIST_LIMIT = 100 };
 static enum err no_memory(struct call *call) { return fault_set(&call->fault, ERR_NOMEM, NULL); }
 static struct registry *registry_of(void *self) { return &((struct destination_service *)self)->registry; }
 
-/* ---- what is asked about ---------------------------------------------------------------------------------------------------------------- */
+/* ---- what is asked about ----------------------------------------------------------------------------------------------------------------
+ */
 /* Policies know these resources without their UUID, as the service's do. */
 static struct str resource_arn(struct call *call, const char *kind, struct str name) {
-    return arena_printf(call->arena, "arn:aws:events:%.*s:%.*s:%s/%.*s", STR_ARG(call->region), STR_ARG(call->account), kind, STR_ARG(name));
+    return arena_printf(call->arena, "arn:aws:events:%.*s:%.*s:%s/%.*s", STR_ARG(call->region), STR_ARG(call->account), kind,
+                        STR_ARG(name));
 }
 /* Name is the first member of all these requests. */
 static struct str connection_resource(void *self, struct call *call) {
@@ -36,10 +38,12 @@ static enum err no_connection(struct call *call, struct str name) {
     return fault_set(&call->fault, ERR_NOT_FOUND, "Failed to describe the connection(s). Connection '%.*s' does not exist.", STR_ARG(name));
 }
 static enum err no_destination(struct call *call, struct str name) {
-    return fault_set(&call->fault, ERR_NOT_FOUND, "Failed to describe the api-destination(s). An api-destination '%.*s' does not exist.", STR_ARG(name));
+    return fault_set(&call->fault, ERR_NOT_FOUND, "Failed to describe the api-destination(s). An api-destination '%.*s' does not exist.",
+                     STR_ARG(name));
 }
 
-/* ---- pages: a token is the name after which the next page begins ------------------------------------------------------------------------ */
+/* ---- pages: a token is the name after which the next page begins ------------------------------------------------------------------------
+ */
 static enum err page_begin(struct call *call, struct str token, struct str *after) {
     *after = STR_NULL;
     if (!token.p) return ERR_OK;
@@ -60,7 +64,8 @@ static struct str page_end(struct call *call, struct str last) {
     return token;
 }
 
-/* ---- copies of what a connection authorizes with ------------------------------------------------------------------------------------------ */
+/* ---- copies of what a connection authorizes with
+ * ------------------------------------------------------------------------------------------ */
 static bool copy_str(struct arena *a, struct str *s) {
     if (s->p) *s = arena_str(a, *s);
     return true;
@@ -120,7 +125,8 @@ static struct connection_auth *shown_auth(struct arena *a, const struct connecti
     if (!shown) return NULL;
     *shown = (struct connection_auth){.http = auth->http, .connectivity = arena_str(a, auth->connectivity)};
     if (auth->basic && (shown->basic = ARENA_NEW(a, struct connection_basic))) shown->basic->username = arena_str(a, auth->basic->username);
-    if (auth->api_key && (shown->api_key = ARENA_NEW(a, struct connection_api_key))) shown->api_key->name = arena_str(a, auth->api_key->name);
+    if (auth->api_key && (shown->api_key = ARENA_NEW(a, struct connection_api_key)))
+        shown->api_key->name = arena_str(a, auth->api_key->name);
     if (auth->oauth && (shown->oauth = ARENA_NEW(a, struct connection_oauth))) {
         *shown->oauth = (struct connection_oauth){.client = ARENA_NEW(a, struct connection_client),
                                                   .endpoint = arena_str(a, auth->oauth->endpoint),
@@ -132,9 +138,11 @@ static struct connection_auth *shown_auth(struct arena *a, const struct connecti
     return hide_http(a, &shown->http) ? shown : NULL;
 }
 
-/* ---- connections: making and changing ----------------------------------------------------------------------------------------------------- */
+/* ---- connections: making and changing
+ * ----------------------------------------------------------------------------------------------------- */
 /* Does the authorization fit its type: the parameters of this kind, whole, and of no other? */
-static enum err check_auth(struct destination_service *s, struct call *call, struct str arn, struct str type, const struct connection_auth *auth) {
+static enum err check_auth(struct destination_service *s, struct call *call, struct str arn, struct str type,
+                           const struct connection_auth *auth) {
     const struct {
         const char *type, *member;
         bool there;
@@ -144,8 +152,9 @@ static enum err check_auth(struct destination_service *s, struct call *call, str
     for (size_t i = 0; i < 3; i++) {
         bool wanted = str_eqz(type, kinds[i].type);
         if (wanted == kinds[i].there) continue;
-        return fault_at(&call->fault, ERR_VALIDATION, "authParameters", 0, 0, "Parameter AuthParameters is not valid. Reason: AuthorizationType %.*s %s %s.",
-                        STR_ARG(type), wanted ? "needs" : "does not take", kinds[i].member);
+        return fault_at(&call->fault, ERR_VALIDATION, "authParameters", 0, 0,
+                        "Parameter AuthParameters is not valid. Reason: AuthorizationType %.*s %s %s.", STR_ARG(type),
+                        wanted ? "needs" : "does not take", kinds[i].member);
     }
     struct fault why;
     if (shape_check(&connection_shape_auth, auth, call->arena, &why)) {
@@ -216,30 +225,39 @@ static enum err create_connection(void *self, struct call *call) {
 
 static struct str either(struct str now, struct str before) { return now.p ? now : before; }
 
-/* What the update says, and for the rest what is there: down to the single member, but lists of parameters are replaced as a whole. Borrows from both. */
-static bool merge_auth(struct arena *a, const struct connection_auth *in, const struct connection_auth *old, bool same_type, struct connection_auth *out) {
+/* What the update says, and for the rest what is there: down to the single member, but lists of parameters are replaced as a whole. Borrows
+ * from both. */
+static bool merge_auth(struct arena *a, const struct connection_auth *in, const struct connection_auth *old, bool same_type,
+                       struct connection_auth *out) {
     static const struct connection_auth none;
     if (!in) in = &none;
     if (!old) old = &none;
     const struct connection_auth *base = same_type ? old : &none;
-    *out = (struct connection_auth){
-        .http = in->http ? in->http : old->http, .connectivity = either(in->connectivity, old->connectivity), .basic = base->basic,
-        .api_key = base->api_key, .oauth = base->oauth};
+    *out = (struct connection_auth){.http = in->http ? in->http : old->http,
+                                    .connectivity = either(in->connectivity, old->connectivity),
+                                    .basic = base->basic,
+                                    .api_key = base->api_key,
+                                    .oauth = base->oauth};
     if (in->basic) {
         if (!(out->basic = ARENA_NEW(a, struct connection_basic))) return false;
         *out->basic = *in->basic;
-        if (base->basic) *out->basic = (struct connection_basic){either(in->basic->username, base->basic->username), either(in->basic->password, base->basic->password)};
+        if (base->basic)
+            *out->basic = (struct connection_basic){either(in->basic->username, base->basic->username),
+                                                    either(in->basic->password, base->basic->password)};
     }
     if (in->api_key) {
         if (!(out->api_key = ARENA_NEW(a, struct connection_api_key))) return false;
         *out->api_key = *in->api_key;
-        if (base->api_key) *out->api_key = (struct connection_api_key){either(in->api_key->name, base->api_key->name), either(in->api_key->value, base->api_key->value)};
+        if (base->api_key)
+            *out->api_key = (struct connection_api_key){either(in->api_key->name, base->api_key->name),
+                                                        either(in->api_key->value, base->api_key->value)};
     }
     if (in->oauth) {
         static const struct connection_oauth no_oauth;
         static const struct connection_client no_client;
         const struct connection_oauth *was = base->oauth ? base->oauth : &no_oauth;
-        const struct connection_client *client = in->oauth->client ? in->oauth->client : &no_client, *before = was->client ? was->client : &no_client;
+        const struct connection_client *client = in->oauth->client ? in->oauth->client : &no_client,
+                                       *before = was->client ? was->client : &no_client;
         out->oauth = ARENA_NEW(a, struct connection_oauth);
         struct connection_client *merged = ARENA_NEW(a, struct connection_client);
         if (!out->oauth || !merged) return false;
@@ -257,8 +275,9 @@ static bool is_unchanged(struct connection *old, const struct connection_setting
     pthread_mutex_lock(&old->lock);
     bool authorized = strcmp(old->state, "DEAUTHORIZED") != 0;
     pthread_mutex_unlock(&old->lock);
-    return authorized && old->auth && str_eq(old->type, now->type) && str_eq(either(old->description, STR("")), either(now->description, STR(""))) &&
-           str_eq(old->connectivity, now->connectivity) && str_eq(old->kms_key, now->kms_key) && same_auth(old->auth, auth);
+    return authorized && old->auth && str_eq(old->type, now->type) &&
+           str_eq(either(old->description, STR("")), either(now->description, STR(""))) && str_eq(old->connectivity, now->connectivity) &&
+           str_eq(old->kms_key, now->kms_key) && same_auth(old->auth, auth);
 }
 
 static void connection_answer(struct call *call, struct connection *c, struct connection_changed *out) {
@@ -329,7 +348,8 @@ static enum err deauthorize_connection(void *self, struct call *call) {
     struct connection *old = connection_find(r, call->account, in->name), *c = NULL;
     enum err err = old ? ERR_OK : no_connection(call, in->name);
     if (!err) {
-        struct connection_settings as = {.type = old->type, .description = old->description, .connectivity = old->connectivity, .kms_key = old->kms_key};
+        struct connection_settings as = {
+            .type = old->type, .description = old->description, .connectivity = old->connectivity, .kms_key = old->kms_key};
         c = connection_new(r, old->r.account, old->r.name);
         if (!c || !fill_strings(c, &as) || !(c->uuid = arena_str(&c->r.arena, old->uuid)).p) {
             connection_unref(c);
@@ -355,7 +375,8 @@ static enum err deauthorize_connection(void *self, struct call *call) {
     return err;
 }
 
-/* ---- connections: showing -------------------------------------------------------------------------------------------------------------------- */
+/* ---- connections: showing
+ * -------------------------------------------------------------------------------------------------------------------- */
 static enum err describe_connection(void *self, struct call *call) {
     struct registry *r = registry_of(self);
     const struct connection_reference *in = call->in;
@@ -405,13 +426,15 @@ struct walk {
     struct resource **entries;
     size_t count, limit;
 };
-static enum err walk_begin(struct call *call, struct resources *all, struct str prefix, struct str token, struct opt_i64 limit, struct walk *w) {
+static enum err walk_begin(struct call *call, struct resources *all, struct str prefix, struct str token, struct opt_i64 limit,
+                           struct walk *w) {
     struct str after;
     bool more;
     *w = (struct walk){.limit = limit.set ? (size_t)limit.v : LIST_LIMIT};
     enum err err = page_begin(call, token, &after);
     if (err) return err;
-    return resources_list(all, call->account, prefix.p ? prefix : STR(""), after, SIZE_MAX, call->arena, &w->entries, &w->count, &more, &call->fault);
+    return resources_list(all, call->account, prefix.p ? prefix : STR(""), after, SIZE_MAX, call->arena, &w->entries, &w->count, &more,
+                          &call->fault);
 }
 static void walk_end(struct walk *w) {
     for (size_t i = 0; i < w->count; i++) resource_unref(w->entries[i]);
@@ -434,14 +457,16 @@ static enum err list_connections(void *self, struct call *call) {
     return items ? ERR_OK : no_memory(call);
 }
 
-/* ---- API destinations -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- API destinations
+ * -------------------------------------------------------------------------------------------------------------------------- */
 /* The connection that an ARN names, in this account; with its UUID or without. */
 static enum err connection_of_arn(struct destination_service *s, struct call *call, struct str text, struct connection **c) {
     struct str account, name, uuid;
     struct arn arn;
     if (!destination_arn_split(text, "connection", &account, &name, &uuid) || !arn_parse(text, &arn) || !str_eq(arn.region, call->region) ||
         !str_eq(account, call->account))
-        return fault_set(&call->fault, ERR_VALIDATION, "Parameter ConnectionArn is not valid. Reason: '%.*s' is not a connection of this account and region.",
+        return fault_set(&call->fault, ERR_VALIDATION,
+                         "Parameter ConnectionArn is not valid. Reason: '%.*s' is not a connection of this account and region.",
                          STR_ARG(text));
     *c = connection_find(&s->registry, account, name);
     if (*c && uuid.p && !str_eq(uuid, (*c)->uuid)) {
@@ -472,8 +497,8 @@ static enum err put_destination(struct destination_service *s, struct call *call
     struct str endpoint = in->endpoint.p ? in->endpoint : old->endpoint;
     enum err err = in->connection_arn.p ? connection_of_arn(s, call, in->connection_arn, &c) : ERR_OK;
     if (!err)
-        err = guard_check_url(s->guard, endpoint, resource_arn(call, "api-destination", in->name), "Parameter InvocationEndpoint is not valid.", NULL,
-                              &call->fault);
+        err = guard_check_url(s->guard, endpoint, resource_arn(call, "api-destination", in->name),
+                              "Parameter InvocationEndpoint is not valid.", NULL, &call->fault);
     struct destination *d = err ? NULL : destination_new(r, call->account, in->name);
     if (d) {
         struct arena *a = &d->r.arena;
@@ -485,8 +510,8 @@ static enum err put_destination(struct destination_service *s, struct call *call
         d->rate = in->rate.set ? in->rate.v : old ? old->rate : DESTINATION_RATE_DEFAULT;
         d->created_ms = old ? old->created_ms : call->now_ms;
         d->modified_ms = call->now_ms;
-        bool same = old && str_eq(d->connection_arn, old->connection_arn) && str_eq(d->endpoint, old->endpoint) && str_eq(d->method, old->method) &&
-                    str_eq(d->description, old->description) && d->rate == old->rate;
+        bool same = old && str_eq(d->connection_arn, old->connection_arn) && str_eq(d->endpoint, old->endpoint) &&
+                    str_eq(d->method, old->method) && str_eq(d->description, old->description) && d->rate == old->rate;
         if (same) d->modified_ms = old->modified_ms;
         resource_ref(&d->r);
         if (!d->connection_arn.p || !d->endpoint.p || !d->method.p || (old && !d->uuid.p)) {
@@ -513,7 +538,8 @@ static enum err create_destination(void *self, struct call *call) {
     const struct destination_settings *in = call->in;
     resources_lock(&s->registry.destinations);
     struct destination *there = destination_find(&s->registry, call->account, in->name);
-    enum err err = there ? fault_set(&call->fault, ERR_EXISTS, "An api-destination '%.*s' already exists.", STR_ARG(in->name)) : put_destination(s, call, NULL);
+    enum err err = there ? fault_set(&call->fault, ERR_EXISTS, "An api-destination '%.*s' already exists.", STR_ARG(in->name))
+                         : put_destination(s, call, NULL);
     destination_unref(there);
     resources_unlock(&s->registry.destinations);
     return err;
@@ -597,7 +623,8 @@ static enum err list_destinations(void *self, struct call *call) {
     return items ? ERR_OK : no_memory(call);
 }
 
-/* ---- the operator's ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the operator's
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 static enum err rotate_secret_key(void *self, struct call *call) {
     struct registry *r = registry_of(self);
     struct secret_key_rotated *out = call->out;

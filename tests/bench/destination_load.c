@@ -1,10 +1,11 @@
-/* The other side of API destinations, and the load on this one: a server on loopback of which some paths answer, some hang, some are slow and some fail, and
- * a producer that puts events at a steady pace. Measures from handing an event to libbus until its request has arrived, by one clock.
+/* The other side of API destinations, and the load on this one: a server on loopback of which some paths answer, some hang, some are slow
+ * and some fail, and a producer that puts events at a steady pace. Measures from handing an event to libbus until its request has arrived,
+ * by one clock.
  *
  * usage: destination_load           prints "port N", then obeys lines on stdin:
  *   well 1 | well 0                 all paths answer at once; the bad ones are bad again
- *   run PER_SECOND NOISE SECONDS    events per second for the buses h0 to h9, in turns (source "h"), and for the bus noise (sources n0, n1, ...: as many as
- *                                   the environment's NOISE_RULES says); TARGETS (environment) requests arrive for each of the former. Prints what came of it
+ *   run PER_SECOND NOISE SECONDS    events per second for the buses h0 to h9, in turns (source "h"), and for the bus noise (sources n0, n1,
+ * ...: as many as the environment's NOISE_RULES says); TARGETS (environment) requests arrive for each of the former. Prints what came of it
  * The connection to the daemon is by libbus' environment. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,7 +33,8 @@ static int64_t now_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* ---- the server ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the server -------------------------------------------------------------------------------------------------------------------------
+ */
 struct connection {
     char *bytes;
     size_t n;
@@ -49,7 +51,7 @@ static size_t slow_first, slow_count;
 static int64_t samples[SAMPLES_MAX];
 static _Atomic size_t sample_count;
 static _Atomic int64_t phase_begin_ns; /* samples of events put before belong to an earlier phase */
-static _Atomic bool all_well; /* the others answer at once too */
+static _Atomic bool all_well;          /* the others answer at once too */
 static _Atomic uint64_t asked_hang, asked_slow, asked_fail;
 
 static void fatal(const char *what) {
@@ -162,13 +164,15 @@ static int start_server(void) {
         if (setrlimit(RLIMIT_NOFILE, &files)) fatal("setrlimit");
     }
     listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 4096) || getsockname(listener, (struct sockaddr *)&at, &size))
+    if (listener < 0 || bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 4096) ||
+        getsockname(listener, (struct sockaddr *)&at, &size))
         fatal("listen");
     if (pthread_create(&thread, NULL, server, &listener)) fatal("pthread_create");
     return ntohs(at.sin_port);
 }
 
-/* ---- the producer ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the producer
+ * ----------------------------------------------------------------------------------------------------------------------------- */
 static struct bus *bus;
 static _Atomic uint64_t refused;
 
@@ -235,9 +239,9 @@ static void run(double rate, double noise, double seconds) {
     for (int64_t late = now_ns() + (int64_t)10e9; sample_count < wanted && now_ns() < late;) sleep_until(now_ns() + 1000000);
     size_t n = sample_count < SAMPLES_MAX ? sample_count : SAMPLES_MAX;
     qsort(samples, n, sizeof samples[0], by_size);
-    printf("wanted=%zu arrived=%zu p50=%.3f p90=%.3f p99=%.3f p999=%.3f max=%.3f hang=%llu slow=%llu fail=%llu refused=%llu\n", wanted, n, ms_at(n, 0.5), ms_at(n, 0.9),
-           ms_at(n, 0.99), ms_at(n, 0.999), ms_at(n, 1), (unsigned long long)(asked_hang - hang), (unsigned long long)(asked_slow - slow),
-           (unsigned long long)(asked_fail - fail), (unsigned long long)refused);
+    printf("wanted=%zu arrived=%zu p50=%.3f p90=%.3f p99=%.3f p999=%.3f max=%.3f hang=%llu slow=%llu fail=%llu refused=%llu\n", wanted, n,
+           ms_at(n, 0.5), ms_at(n, 0.9), ms_at(n, 0.99), ms_at(n, 0.999), ms_at(n, 1), (unsigned long long)(asked_hang - hang),
+           (unsigned long long)(asked_slow - slow), (unsigned long long)(asked_fail - fail), (unsigned long long)refused);
     fflush(stdout);
 }
 

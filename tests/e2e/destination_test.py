@@ -1,7 +1,7 @@
 """API destinations through a real daemon: rule -> API destination -> a TLS server on loopback, with every kind of authorization."""
-import base64, json, os, re, stat, tempfile, unittest
+import base64, json, os, re, stat, subprocess, tempfile, unittest
 
-from daemon import Busd, credentials, eventually
+from daemon import ROOT, Busd, credentials, eventually
 from webhook import Webhook, certificate
 
 ACCOUNT = "111122223333"
@@ -249,6 +249,23 @@ class Destinations(unittest.TestCase):
         self.put(source="moved")
         self.assertIn("redirects are not followed", self.letters()[0]["ERROR_MESSAGE"])
         self.assertEqual([r["path"] for r in self.hook.requests], ["/moved"])
+
+    def test_http_2_with_many_requests_on_one_connection(self):
+        self.start()
+        peer = subprocess.Popen(["node", os.path.join(ROOT, "tests", "support", "http2_peer.js"), *self.tls], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (peer.stdin.close(), peer.wait(30), peer.stdout.close()))
+        port = int(peer.stdout.readline().split()[1])
+        self.rule(self.destination(self.api_key(), "/two", url=f"https://127.0.0.1:{port}"))
+        self.put()
+        first = json.loads(peer.stdout.readline())
+        self.assertEqual((first["method"], first["path"], first["key"], first["agent"]), ("POST", "/two", "the-api-key-value", "Amazon/EventBridge/ApiDestinations"))
+        self.assertEqual(json.loads(first["body"])["detail-type"], "order")
+        for _ in range(20):
+            self.put()
+        last = [json.loads(peer.stdout.readline()) for _ in range(20)][-1]
+        self.assertLessEqual(last["sessions"], 2)
+        eventually(lambda: self.busd.counters()["PendingDeliveries"] == 0, "delivery")
+        self.assertEqual(self.busd.counters()["InvocationsFailed"], 0)
 
     # ---- secrets --------------------------------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-/* Any bytes as the body that members are put into: refused, or for a JSON object a JSON object that has them, once, and whatever else was there. */
+/* Any bytes as the body that members are put into: refused, or for a JSON object a JSON object that has them, once, and whatever else was
+ * there. */
 #include <jansson.h>
 #include <stdlib.h>
 

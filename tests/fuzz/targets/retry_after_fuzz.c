@@ -15,7 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check(ms >= -1 && ms <= (int64_t)RETRY_AFTER_MAX_S * 1000);
         if (!http_date_parse(text, nows[i], &at)) continue;
         check(at >= -62167219200000 && at <= 253402300800000); /* years 0 to 9999 */
-        check(ms == (at <= nows[i] ? 0 : at - nows[i] > (int64_t)RETRY_AFTER_MAX_S * 1000 ? (int64_t)RETRY_AFTER_MAX_S * 1000 : at - nows[i]));
+        check(ms == (at <= nows[i]                                      ? 0
+                     : at - nows[i] > (int64_t)RETRY_AFTER_MAX_S * 1000 ? (int64_t)RETRY_AFTER_MAX_S * 1000
+                                                                        : at - nows[i]));
     }
     return 0;
 }

@@ -1,4 +1,5 @@
-/* Any bytes as the answer of an authorization endpoint: refused, or a header's value without a control character, and a lifetime within bounds. */
+/* Any bytes as the answer of an authorization endpoint: refused, or a header's value without a control character, and a lifetime within
+ * bounds. */
 #include <stdlib.h>
 
 #include "destination/token.h"

@@ -36,15 +36,58 @@ static bool permits(const struct guard *g, const char *text) {
 
 static void only_what_the_internet_reaches_is_public(void **state) {
     (void)state;
-    static const char *const closed[] = {
-        "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.100.100.200", "100.127.255.255", "127.0.0.1", "127.255.0.1", "169.254.169.254",
-        "169.254.170.2", "172.16.0.1", "172.31.255.255", "192.0.0.192", "192.0.2.1", "192.88.99.1", "192.168.0.1", "198.18.0.1", "198.19.255.255", "198.51.100.7",
-        "203.0.113.9", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255", "::", "::1", "::2", "::ffff:127.0.0.1", "::ffff:169.254.169.254",
-        "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1", "2002:7f00:1::", "2002:a00:1::1", "3fff::1",
-        "fc00::1", "fd00:ec2::254", "fe80::1", "febf::1", "fec0::1", "ff02::1", "4000::1"};
-    static const char *const open[] = {"1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.1",
-                                       "169.253.255.255", "172.15.255.255", "172.32.0.0", "192.0.1.1", "192.167.255.255", "198.17.255.255", "198.20.0.0",
-                                       "223.255.255.255", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1", "2606:4700::1111", "2a00:1450::1", "2001:4860::8888"};
+    static const char *const closed[] = {"0.0.0.0",
+                                         "0.1.2.3",
+                                         "10.0.0.1",
+                                         "10.255.255.255",
+                                         "100.64.0.1",
+                                         "100.100.100.200",
+                                         "100.127.255.255",
+                                         "127.0.0.1",
+                                         "127.255.0.1",
+                                         "169.254.169.254",
+                                         "169.254.170.2",
+                                         "172.16.0.1",
+                                         "172.31.255.255",
+                                         "192.0.0.192",
+                                         "192.0.2.1",
+                                         "192.88.99.1",
+                                         "192.168.0.1",
+                                         "198.18.0.1",
+                                         "198.19.255.255",
+                                         "198.51.100.7",
+                                         "203.0.113.9",
+                                         "224.0.0.1",
+                                         "239.255.255.255",
+                                         "240.0.0.1",
+                                         "255.255.255.255",
+                                         "::",
+                                         "::1",
+                                         "::2",
+                                         "::ffff:127.0.0.1",
+                                         "::ffff:169.254.169.254",
+                                         "::ffff:10.0.0.1",
+                                         "::127.0.0.1",
+                                         "64:ff9b::7f00:1",
+                                         "64:ff9b:1::1",
+                                         "100::1",
+                                         "2001::1",
+                                         "2001:db8::1",
+                                         "2002:7f00:1::",
+                                         "2002:a00:1::1",
+                                         "3fff::1",
+                                         "fc00::1",
+                                         "fd00:ec2::254",
+                                         "fe80::1",
+                                         "febf::1",
+                                         "fec0::1",
+                                         "ff02::1",
+                                         "4000::1"};
+    static const char *const open[] = {"1.1.1.1",         "8.8.8.8",         "9.255.255.255",    "11.0.0.0",        "100.63.255.255",
+                                       "100.128.0.0",     "126.255.255.255", "128.0.0.1",        "169.253.255.255", "172.15.255.255",
+                                       "172.32.0.0",      "192.0.1.1",       "192.167.255.255",  "198.17.255.255",  "198.20.0.0",
+                                       "223.255.255.255", "::ffff:8.8.8.8",  "64:ff9b::808:808", "2002:808:808::1", "2606:4700::1111",
+                                       "2a00:1450::1",    "2001:4860::8888"};
     for (size_t i = 0; i < sizeof closed / sizeof closed[0]; i++)
         if (is_public(closed[i])) fail_msg("%s is not public", closed[i]);
     for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
@@ -59,14 +102,18 @@ static void another_family_is_not_public(void **state) {
 
 static void what_the_operator_allows(void **state) {
     (void)state;
-    static const char *const items[] = {"10.1.0.0/16", "fd00:1::/32", "127.0.0.1", "*.corp.example", "localhost", "arn:aws:events:*:*:api-destination/in"};
+    static const char *const items[] = {"10.1.0.0/16",    "fd00:1::/32", "127.0.0.1",
+                                        "*.corp.example", "localhost",   "arn:aws:events:*:*:api-destination/in"};
     struct guard *g;
     assert_int_equal(guard_new(items, 6, &g, &fault), ERR_OK);
-    assert_true(permits(g, "10.1.2.3") && permits(g, "::ffff:10.1.2.3") && permits(g, "fd00:1:9::1") && permits(g, "127.0.0.1") && permits(g, "8.8.8.8"));
+    assert_true(permits(g, "10.1.2.3") && permits(g, "::ffff:10.1.2.3") && permits(g, "fd00:1:9::1") && permits(g, "127.0.0.1") &&
+                permits(g, "8.8.8.8"));
     assert_false(permits(g, "10.2.0.1") || permits(g, "127.0.0.2") || permits(g, "fd00:2::1") || permits(g, "::1"));
-    assert_true(guard_trusts(g, STR("a.corp.example"), STR("")) && guard_trusts(g, STR("LOCALHOST"), STR_NULL) && guard_trusts(g, STR("127.0.0.1"), STR_NULL));
+    assert_true(guard_trusts(g, STR("a.corp.example"), STR("")) && guard_trusts(g, STR("LOCALHOST"), STR_NULL) &&
+                guard_trusts(g, STR("127.0.0.1"), STR_NULL));
     assert_true(guard_trusts(g, STR("[fd00:1::5]"), STR_NULL));
-    assert_false(guard_trusts(g, STR("corp.example"), STR("")) || guard_trusts(g, STR("a.corp.example.evil.org"), STR("")) || guard_trusts(g, STR("127.0.0.2"), STR("")));
+    assert_false(guard_trusts(g, STR("corp.example"), STR("")) || guard_trusts(g, STR("a.corp.example.evil.org"), STR("")) ||
+                 guard_trusts(g, STR("127.0.0.2"), STR("")));
     assert_true(guard_trusts(g, STR("h"), STR("arn:aws:events:us-east-1:111122223333:api-destination/in")));
     assert_false(guard_trusts(g, STR("h"), STR("arn:aws:events:us-east-1:111122223333:api-destination/inner")));
     assert_false(guard_trusts(g, STR("arn:aws:events:us-east-1:1:api-destination/in"), STR("")));
@@ -100,21 +147,26 @@ static void urls(void **state) {
                 {"h/path", "no URL"},
                 {"https:///", "no URL"},
                 {"https://h:99999/", "no URL"},
-                {"file:///etc/passwd", "no URL"}, {"gopher://h/", "its scheme"}};
+                {"file:///etc/passwd", "no URL"},
+                {"gopher://h/", "its scheme"}};
     struct guard *g;
     char host[GUARD_HOST_SIZE];
     assert_int_equal(guard_new(items, 1, &g, &fault), ERR_OK);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         enum err err = guard_check_url(g, str_from(rows[i].url), STR(""), "Parameter X is not valid.", host, &fault);
-        if ((err != ERR_OK) != (rows[i].why != NULL) || (err && !strstr(fault.message, rows[i].why))) fail_msg("%s: %s", rows[i].url, err ? fault.message : "fine");
+        if ((err != ERR_OK) != (rows[i].why != NULL) || (err && !strstr(fault.message, rows[i].why)))
+            fail_msg("%s: %s", rows[i].url, err ? fault.message : "fine");
     }
     guard_free(g);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_what_the_internet_reaches_is_public), cmocka_unit_test(another_family_is_not_public), cmocka_unit_test(what_the_operator_allows),
-        cmocka_unit_test(mistakes_of_the_operator_are_named), cmocka_unit_test(urls),
+        cmocka_unit_test(only_what_the_internet_reaches_is_public),
+        cmocka_unit_test(another_family_is_not_public),
+        cmocka_unit_test(what_the_operator_allows),
+        cmocka_unit_test(mistakes_of_the_operator_are_named),
+        cmocka_unit_test(urls),
     };
     return cmocka_run_group_tests_name("targets/destination_guard", tests, NULL, NULL);
 }

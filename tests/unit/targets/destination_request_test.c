@@ -18,11 +18,29 @@ static void retry_after_takes_seconds_and_dates(void **state) {
     static const struct {
         const char *text;
         int64_t ms;
-    } rows[] = {{"0", 0}, {"7", 7000}, {" 7 \t", 7000}, {"999999999", 86400000}, {"Fri, 01 May 2026 12:01:30 GMT", 90000}, {"Friday, 01-May-26 12:00:05 GMT", 5000},
-                {"Fri May  1 12:00:05 2026", 5000}, {"Mon May 11 12:00:05 2026", 86400000}, {"Thu, 30 Apr 2026 12:00:00 GMT", 0}, {"Sun, 06 Nov 1994 08:49:37 GMT", 0},
-                {"soon", -1}, {"-5", -1}, {"", -1}, {"1.5", -1}, {"99999999999999999999", -1}, {"Fri, 32 May 2026 12:01:30 GMT", -1}, {"Fri, 31 Apr 2026 12:01:30 GMT", -1},
-                {"Fri, 29 Feb 2100 12:01:30 GMT", -1}, {"Fri, 01 May 2026 24:01:30 GMT", -1}, {"Fri, 01 May 2026 12:01:30 UTC", -1}, {"Fri, 01 May 2026 12:01:30 GMT ,", -1},
-                {"Xyz, 01 May 2026 12:01:30 GMT", -1}, {"Fri, 1 May 2026 12:01:30 GMT", -1}};
+    } rows[] = {{"0", 0},
+                {"7", 7000},
+                {" 7 \t", 7000},
+                {"999999999", 86400000},
+                {"Fri, 01 May 2026 12:01:30 GMT", 90000},
+                {"Friday, 01-May-26 12:00:05 GMT", 5000},
+                {"Fri May  1 12:00:05 2026", 5000},
+                {"Mon May 11 12:00:05 2026", 86400000},
+                {"Thu, 30 Apr 2026 12:00:00 GMT", 0},
+                {"Sun, 06 Nov 1994 08:49:37 GMT", 0},
+                {"soon", -1},
+                {"-5", -1},
+                {"", -1},
+                {"1.5", -1},
+                {"99999999999999999999", -1},
+                {"Fri, 32 May 2026 12:01:30 GMT", -1},
+                {"Fri, 31 Apr 2026 12:01:30 GMT", -1},
+                {"Fri, 29 Feb 2100 12:01:30 GMT", -1},
+                {"Fri, 01 May 2026 24:01:30 GMT", -1},
+                {"Fri, 01 May 2026 12:01:30 UTC", -1},
+                {"Fri, 01 May 2026 12:01:30 GMT ,", -1},
+                {"Xyz, 01 May 2026 12:01:30 GMT", -1},
+                {"Fri, 1 May 2026 12:01:30 GMT", -1}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (retry_after_ms(str_from(rows[i].text), NOW) != rows[i].ms)
             fail_msg("'%s': %lld", rows[i].text, (long long)retry_after_ms(str_from(rows[i].text), NOW));
@@ -42,7 +60,8 @@ static void merge(const char *json, const char *expected) {
     struct buf out;
     buf_init(&out, 0);
     enum err err = body_merge(str_from(json), members, 2, &out, &fault);
-    if ((err == ERR_OK) != (expected != NULL) || (expected && !str_eqz(buf_str(&out), expected))) fail_msg("%s: %.*s", json, STR_ARG(buf_str(&out)));
+    if ((err == ERR_OK) != (expected != NULL) || (expected && !str_eqz(buf_str(&out), expected)))
+        fail_msg("%s: %.*s", json, STR_ARG(buf_str(&out)));
     buf_fini(&out);
 }
 
@@ -139,9 +158,16 @@ static void nothing_of_an_event_breaks_out_of_its_place(void **state) {
     assert_int_equal(fill(&r, "https://h/*?a=*", "POST", "{\"path\":[\"../x?y#z\",\"&b=\\u00fc\"],\"query\":{\"q\":\"&\\r\\n\"}}"), ERR_OK);
     assert_string_equal(r.url.p, "https://h/..%2Fx%3Fy%23z?a=%26b%3D%C3%BC&q=%26%0D%0A");
     request_fini(&r);
-    static const char *const refused[] = {"{\"path\":[\"..\"]}", "{\"path\":[\".\"]}", "{\"path\":[\"\"]}", "{\"path\":[]}", NULL, "{\"path\":[\"a\"],\"headers\":{\"x\":\"a\\r\\nEvil: 1\"}}",
-                                          "{\"path\":[\"a\"],\"headers\":{\"x: y\":\"a\"}}", "no json"};
-    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) assert_int_equal(fill(&r, "https://h/*", "POST", refused[i]), ERR_VALIDATION);
+    static const char *const refused[] = {"{\"path\":[\"..\"]}",
+                                          "{\"path\":[\".\"]}",
+                                          "{\"path\":[\"\"]}",
+                                          "{\"path\":[]}",
+                                          NULL,
+                                          "{\"path\":[\"a\"],\"headers\":{\"x\":\"a\\r\\nEvil: 1\"}}",
+                                          "{\"path\":[\"a\"],\"headers\":{\"x: y\":\"a\"}}",
+                                          "no json"};
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        assert_int_equal(fill(&r, "https://h/*", "POST", refused[i]), ERR_VALIDATION);
 }
 
 static bool has_line(const struct request *r, const char *line) {
@@ -153,7 +179,10 @@ static bool has_line(const struct request *r, const char *line) {
 static void headers_of_the_sender_stay_its_own(void **state) {
     (void)state;
     struct request r;
-    assert_int_equal(fill(&r, "https://h/", "PUT", "{\"headers\":{\"Host\":\"evil\",\"content-length\":\"1\",\"authorization\":\"evil\",\"Content-Type\":\"text/x\",\"empty\":\"\"}}"), ERR_OK);
+    assert_int_equal(fill(&r, "https://h/", "PUT",
+                          "{\"headers\":{\"Host\":\"evil\",\"content-length\":\"1\",\"authorization\":\"evil\",\"Content-Type\":\"text/"
+                          "x\",\"empty\":\"\"}}"),
+                     ERR_OK);
     assert_true(has_line(&r, "Authorization: Basic dTpw"));
     assert_true(has_line(&r, "Content-Type: text/x"));
     assert_true(has_line(&r, "empty;"));
@@ -168,8 +197,12 @@ static void headers_of_the_sender_stay_its_own(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(retry_after_takes_seconds_and_dates), cmocka_unit_test(dates_are_exact), cmocka_unit_test(body_members_are_put_in_and_nothing_else_changes),
-        cmocka_unit_test(secrets_are_covered_in_every_form), cmocka_unit_test(token_answers), cmocka_unit_test(nothing_of_an_event_breaks_out_of_its_place),
+        cmocka_unit_test(retry_after_takes_seconds_and_dates),
+        cmocka_unit_test(dates_are_exact),
+        cmocka_unit_test(body_members_are_put_in_and_nothing_else_changes),
+        cmocka_unit_test(secrets_are_covered_in_every_form),
+        cmocka_unit_test(token_answers),
+        cmocka_unit_test(nothing_of_an_event_breaks_out_of_its_place),
         cmocka_unit_test(headers_of_the_sender_stay_its_own),
     };
     return cmocka_run_group_tests_name("targets/destination_request", tests, NULL, NULL);

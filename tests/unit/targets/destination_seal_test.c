@@ -177,8 +177,12 @@ static void rotation_opens_old_and_new_until_its_end(void **state) {
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, end)
     const struct CMUnitTest tests[] = {
-        T(what_is_sealed_opens_and_never_looks_the_same), T(another_resource_does_not_open_it), T(every_damaged_character_is_seen),
-        T(the_file_is_private_and_read_again),            T(a_wrong_key_names_both_ids),        T(a_line_that_is_no_key_is_named),
+        T(what_is_sealed_opens_and_never_looks_the_same),
+        T(another_resource_does_not_open_it),
+        T(every_damaged_character_is_seen),
+        T(the_file_is_private_and_read_again),
+        T(a_wrong_key_names_both_ids),
+        T(a_line_that_is_no_key_is_named),
         T(rotation_opens_old_and_new_until_its_end),
     };
     return cmocka_run_group_tests_name("targets/destination_seal", tests, NULL, NULL);

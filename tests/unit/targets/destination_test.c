@@ -22,7 +22,12 @@ static const char *allowed[] = {"127.0.0.0/8"};
 
 static int open_target(void) {
     struct fault fault;
-    host.destinations = (struct destination_options){.private_destinations = allowed, .private_count = 1, .timeout_ms = 300, .concurrency = 8, .connections = 64, .response_bytes = 1000};
+    host.destinations = (struct destination_options){.private_destinations = allowed,
+                                                     .private_count = 1,
+                                                     .timeout_ms = 300,
+                                                     .concurrency = 8,
+                                                     .connections = 64,
+                                                     .response_bytes = 1000};
     return target_destination_new(&host, &target, &fault) ? -1 : 0;
 }
 static void close_target(void) {
@@ -48,8 +53,11 @@ static enum err make_connection(const char *name) {
     return ask("CreateConnection", &in);
 }
 static enum err make_destination(const char *name, const char *endpoint, int64_t rate) {
-    struct destination_settings in = {.name = str_from(name), .connection_arn = STR("arn:aws:events:us-east-1:111122223333:connection/c"),
-                                      .endpoint = str_from(endpoint), .method = STR("POST"), .rate = {rate > 0, rate}};
+    struct destination_settings in = {.name = str_from(name),
+                                      .connection_arn = STR("arn:aws:events:us-east-1:111122223333:connection/c"),
+                                      .endpoint = str_from(endpoint),
+                                      .method = STR("POST"),
+                                      .rate = {rate > 0, rate}};
     return ask("CreateApiDestination", &in);
 }
 
@@ -93,10 +101,12 @@ static void status_decides_the_outcome(void **state) {
     static const struct {
         int status;
         enum outcome outcome;
-    } rows[] = {{200, OUTCOME_DELIVERED},         {204, OUTCOME_DELIVERED},         {302, OUTCOME_ERROR_FROM_TARGET}, {400, OUTCOME_INVALID_PARAMETER},
-                {401, OUTCOME_ERROR_FROM_TARGET}, {403, OUTCOME_INVALID_PARAMETER}, {404, OUTCOME_INVALID_PARAMETER}, {407, OUTCOME_ERROR_FROM_TARGET},
-                {408, OUTCOME_INVALID_PARAMETER}, {409, OUTCOME_ERROR_FROM_TARGET}, {410, OUTCOME_INVALID_PARAMETER}, {422, OUTCOME_INVALID_PARAMETER},
-                {429, OUTCOME_THROTTLING},        {500, OUTCOME_ERROR_FROM_TARGET}, {502, OUTCOME_ERROR_FROM_TARGET}, {503, OUTCOME_THROTTLING}};
+    } rows[] = {{200, OUTCOME_DELIVERED},         {204, OUTCOME_DELIVERED},         {302, OUTCOME_ERROR_FROM_TARGET},
+                {400, OUTCOME_INVALID_PARAMETER}, {401, OUTCOME_ERROR_FROM_TARGET}, {403, OUTCOME_INVALID_PARAMETER},
+                {404, OUTCOME_INVALID_PARAMETER}, {407, OUTCOME_ERROR_FROM_TARGET}, {408, OUTCOME_INVALID_PARAMETER},
+                {409, OUTCOME_ERROR_FROM_TARGET}, {410, OUTCOME_INVALID_PARAMETER}, {422, OUTCOME_INVALID_PARAMETER},
+                {429, OUTCOME_THROTTLING},        {500, OUTCOME_ERROR_FROM_TARGET}, {502, OUTCOME_ERROR_FROM_TARGET},
+                {503, OUTCOME_THROTTLING}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         answer_with(rows[i].status, NULL, 0);
         assert_int_equal(call(ARN("d")).outcome, rows[i].outcome);
@@ -156,7 +166,8 @@ static void what_does_not_exist(void **state) {
 static void another_account_may_not(void **state) {
     (void)state;
     static struct trial trial;
-    trial = (struct trial){.attempt = {.delivery = {.arn = STR(ARN("d")), .account = STR("999999999999"), .input = STR("{}")}, .done = trial_done}};
+    trial = (struct trial){
+        .attempt = {.delivery = {.arn = STR(ARN("d")), .account = STR("999999999999"), .input = STR("{}")}, .done = trial_done}};
     trial.attempt.ctx = &trial;
     target.kind->attempt(target.self, &trial.attempt);
     assert_true(trial_wait(&trial));
@@ -244,16 +255,17 @@ static void many_change_while_they_are_called(void **state) {
     }
 }
 
-/* ---- operations ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- operations
+ * ----------------------------------------------------------------------------------------------------------------------------- */
 
 static void refusals_have_their_sentences(void **state) {
     (void)state;
     struct host_call c;
-#define REFUSED(operation, in, code, part)                            \
-    do {                                                              \
-        assert_int_equal(run(operation, in, &c), code);               \
-        if (!strstr(c.call.fault.message, part)) fail_msg("%s", c.call.fault.message); \
-        arena_fini(&c.arena);                                         \
+#define REFUSED(operation, in, code, part)                                                                                                 \
+    do {                                                                                                                                   \
+        assert_int_equal(run(operation, in, &c), code);                                                                                    \
+        if (!strstr(c.call.fault.message, part)) fail_msg("%s", c.call.fault.message);                                                     \
+        arena_fini(&c.arena);                                                                                                              \
     } while (0)
     struct connection_settings connection = {.name = STR("c"), .type = STR("BASIC"), .auth = &auth};
     REFUSED("CreateConnection", &connection, ERR_EXISTS, "Connection c already exists.");
@@ -265,9 +277,13 @@ static void refusals_have_their_sentences(void **state) {
     REFUSED("DescribeConnection", &reference, ERR_NOT_FOUND, "Failed to describe the connection(s). Connection 'nobody' does not exist.");
     REFUSED("DeleteConnection", &reference, ERR_NOT_FOUND, "Connection 'nobody' does not exist.");
     REFUSED("DeauthorizeConnection", &reference, ERR_NOT_FOUND, "Connection 'nobody' does not exist.");
-    REFUSED("DescribeApiDestination", &reference, ERR_NOT_FOUND, "Failed to describe the api-destination(s). An api-destination 'nobody' does not exist.");
+    REFUSED("DescribeApiDestination", &reference, ERR_NOT_FOUND,
+            "Failed to describe the api-destination(s). An api-destination 'nobody' does not exist.");
     REFUSED("DeleteApiDestination", &reference, ERR_NOT_FOUND, "An api-destination 'nobody' does not exist.");
-    struct destination_settings d = {.name = STR("e"), .connection_arn = STR("arn:aws:events:us-east-1:111122223333:connection/none"), .endpoint = STR("https://h/"), .method = STR("POST")};
+    struct destination_settings d = {.name = STR("e"),
+                                     .connection_arn = STR("arn:aws:events:us-east-1:111122223333:connection/none"),
+                                     .endpoint = STR("https://h/"),
+                                     .method = STR("POST")};
     REFUSED("CreateApiDestination", &d, ERR_NOT_FOUND, "Connection 'none' does not exist.");
     d.connection_arn = STR("arn:aws:events:us-east-1:999999999999:connection/c");
     REFUSED("CreateApiDestination", &d, ERR_VALIDATION, "is not a connection of this account and region.");
@@ -288,7 +304,8 @@ static void pages_survive_changes_and_prefixes_filter(void **state) {
         assert_int_equal(make_destination(name, url, 0), ERR_OK);
     }
     for (int page = 0; page == 0 || token[0]; page++) {
-        struct connection_list_request in = {.name_prefix = STR("x"), .limit = {true, 3}, .next_token = token[0] ? str_from(token) : STR_NULL};
+        struct connection_list_request in = {
+            .name_prefix = STR("x"), .limit = {true, 3}, .next_token = token[0] ? str_from(token) : STR_NULL};
         struct host_call c;
         assert_int_equal(run("ListConnections", &in, &c), ERR_OK);
         const struct connection_list *out = c.call.out;
@@ -300,7 +317,8 @@ static void pages_survive_changes_and_prefixes_filter(void **state) {
     }
     assert_int_equal(seen, 7);
     struct host_call c;
-    struct destination_list_request in = {.connection_arn = STR("arn:aws:events:us-east-1:111122223333:connection/c"), .name_prefix = STR("x")};
+    struct destination_list_request in = {.connection_arn = STR("arn:aws:events:us-east-1:111122223333:connection/c"),
+                                          .name_prefix = STR("x")};
     assert_int_equal(run("ListApiDestinations", &in, &c), ERR_OK);
     assert_int_equal(((struct destination_list *)c.call.out)->destinations.n, 7);
     arena_fini(&c.arena);
