@@ -357,7 +357,8 @@ static void load_log(struct loader *l, const struct ynode *n) {
 
 /* ---- connections and API destinations
  * ----------------------------------------------------------------------------------------------------------- */
-/* A secret, or where it stands: env:NAME, file:PATH (made absolute here); literal:TEXT for one that begins like these. The daemon looks it up. */
+/* A secret, or where it stands: env:NAME, file:PATH (made absolute here); literal:TEXT for one that begins like these. The daemon looks it
+ * up. */
 static struct str secret_of(struct loader *l, const struct ynode *n) {
     struct str text = text_of(l, n);
     if (!str_starts(text, STR("file:"))) return text;
@@ -366,8 +367,8 @@ static struct str secret_of(struct loader *l, const struct ynode *n) {
 
 static bool is_reference(struct str text) { return str_starts(text, STR("env:")) || str_starts(text, STR("file:")); }
 
-/* Parameters by name: a text, or {secret: TEXT}. What is looked up elsewhere is a secret as well. Written even when there are none: an update takes
- * away what the file no longer has. */
+/* Parameters by name: a text, or {secret: TEXT}. What is looked up elsewhere is a secret as well. Written even when there are none: an
+ * update takes away what the file no longer has. */
 static void write_parameters(struct loader *l, struct json *j, const char *member_name, const struct ynode *n) {
     json_key(j, str_from(member_name));
     json_array_begin(j);
@@ -398,8 +399,8 @@ static void write_http(struct loader *l, struct json *j, const char *member_name
 }
 
 /* Two texts that must both be there, the second one a secret. */
-static void write_pair(struct loader *l, struct json *j, const struct ynode *n, const char *first, const char *first_member, const char *second,
-                       const char *second_member) {
+static void write_pair(struct loader *l, struct json *j, const struct ynode *n, const char *first, const char *first_member,
+                       const char *second, const char *second_member) {
     struct str open = text_of(l, get(n, first)), secret = secret_of(l, get(n, second));
     if (!open.n || !secret.n) problem_at(l->problems, n, "%s and %s are expected here", first, second);
     json_key_str(j, first_member, open);
@@ -452,7 +453,8 @@ static void load_connection(struct loader *l, const struct ynode *n) {
 
 static void load_destination(struct loader *l, const struct ynode *n) {
     if (!check_map(l, n, "api-destination")) return;
-    struct str connection = arn_of(l, get(n, "connection"), "events", "connection/"), url = text_of(l, get(n, "url")), method = text_of(l, get(n, "method"));
+    struct str connection = arn_of(l, get(n, "connection"), "events", "connection/"), url = text_of(l, get(n, "url")),
+               method = text_of(l, get(n, "method"));
     if (!connection.p || !url.n) problem_at(l->problems, n, "an API destination has a connection and a url");
     struct request r;
     begin(&r);

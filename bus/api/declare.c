@@ -234,10 +234,10 @@ static void check_all(struct loading *l) {
 
 /* Of all files together, in the order of kinds: what one file names may stand in another. */
 static int order_of(struct str operation) {
-    static const char *const order[] = {"bus.CreateAccount",    "bus.CreateAccessKey",  "events.CreateEventBus", "events.UpdateEventBus",
-                                        "events.PutPermission", "kinesis.CreateStream", "sqs.CreateQueue",       "lambda.CreateFunction",
-                                        "logs.CreateLogGroup",  "sns.CreateTopic",      "sns.Subscribe",         "events.CreateConnection",
-                                        "events.CreateApiDestination", "events.PutRule", "events.PutTargets"};
+    static const char *const order[] = {
+        "bus.CreateAccount",    "bus.CreateAccessKey",     "events.CreateEventBus",       "events.UpdateEventBus", "events.PutPermission",
+        "kinesis.CreateStream", "sqs.CreateQueue",         "lambda.CreateFunction",       "logs.CreateLogGroup",   "sns.CreateTopic",
+        "sns.Subscribe",        "events.CreateConnection", "events.CreateApiDestination", "events.PutRule",        "events.PutTargets"};
     int n = sizeof order / sizeof order[0];
     for (int i = 0; i < n; i++)
         if (str_eqz(operation, order[i])) return i;

@@ -65,9 +65,9 @@ static enum err load_ids(void *ctx, const struct id *ids, size_t count, int64_t 
 }
 
 static enum err make_kinds(struct flow *f, struct fault *fault) {
-    static enum err (*const makers[])(const struct target_host *, struct target *, struct fault *) = {
-        target_queue_new, target_stream_new, target_topic_new, target_function_new,
-        target_log_new,   target_http_new,   target_email_new, target_destination_new};
+    static enum err (*const makers[])(const struct target_host *, struct target *,
+                                      struct fault *) = {target_queue_new, target_stream_new, target_topic_new, target_function_new,
+                                                         target_log_new,   target_http_new,   target_email_new, target_destination_new};
     for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++) {
         enum err err = makers[i](&f->host, &f->kinds[f->kind_count], fault);
         if (err) return err;

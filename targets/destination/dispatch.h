@@ -1,11 +1,13 @@
 /* Which request may start now: the one place where destinations meet, and where one could harm another.
  *
- * Each destination has a gauge: its queue of jobs, its rate (GCRA, the "virtual scheduling" of ATM Forum TM 4.0), how many run, how many may (it grows by one
- * with each good answer and is halved by a time-out, as TCP's window), and what is known of it. Three standings:
- *    GOOD  answers, and in less than DISPATCH_SLOW_NS on average       NEW  nothing is known yet       BAD  hangs, cannot be reached, or is slow
+ * Each destination has a gauge: its queue of jobs, its rate (GCRA, the "virtual scheduling" of ATM Forum TM 4.0), how many run, how many
+ * may (it grows by one with each good answer and is halved by a time-out, as TCP's window), and what is known of it, its standing:
+ *  - GOOD: it answers, and in less than DISPATCH_SLOW_NS on average;
+ *  - NEW: nothing is known yet;
+ *  - BAD: it hangs, cannot be reached, or is slow.
  * Good ones go first and may use all slots; new ones three quarters of them, together with the bad ones; bad ones half. And a gauge may
- * start another job only while it runs less than a sixteenth of the free slots (at least one): a dynamic threshold (Choudhury and Hahne, 1998) that leaves
- * room for whoever comes, however many hang at once. Within a standing the gauges take turns.
+ * start another job only while it runs less than a sixteenth of the free slots (at least one): a dynamic threshold (Choudhury and Hahne,
+ * 1998) that leaves room for whoever comes, however many hang at once. Within a standing the gauges take turns.
  *
  * Pure but for memory: time is handed in. Owner: one thread. */
 #ifndef DESTINATION_DISPATCH_H
@@ -42,9 +44,12 @@ void dispatch_init(struct dispatch *d, size_t slots);
 /* No job may be queued or running. */
 void dispatch_fini(struct dispatch *d);
 
-/* Queues a job under a name (a destination's ARN), with its present rate (per second) and the most that may run at once. False without memory. */
-bool dispatch_push(struct dispatch *d, struct str name, int64_t rate, int64_t most, struct job *job, int64_t now_ns) __attribute__((warn_unused_result));
-/* The next job that may start now (it counts as running from here on), or NULL: then nothing can start before dispatch_due, or another job ends. */
+/* Queues a job under a name (a destination's ARN), with its present rate (per second) and the most that may run at once. False without
+ * memory. */
+bool dispatch_push(struct dispatch *d, struct str name, int64_t rate, int64_t most, struct job *job, int64_t now_ns)
+    __attribute__((warn_unused_result));
+/* The next job that may start now (it counts as running from here on), or NULL: then nothing can start before dispatch_due, or another job
+ * ends. */
 struct job *dispatch_next(struct dispatch *d, int64_t now_ns);
 /* When the first of the gauges that wait may go on; INT64_MAX: none waits. */
 int64_t dispatch_due(const struct dispatch *d);

@@ -1,5 +1,6 @@
-/* HTTP exchanges over libcurl's multi interface, driven by events: epoll tells which sockets are ready, so that thousands of silent ones cost nothing
- * (http/transfer.h polls all of them each time: right for its 64, not for these). One thread; HTTP/1.1 and 2, connections used again. */
+/* HTTP exchanges over libcurl's multi interface, driven by events: epoll tells which sockets are ready, so that thousands of silent ones
+ * cost nothing (http/transfer.h polls all of them each time: right for its 64, not for these). One thread; HTTP/1.1 and 2, connections used
+ * again. */
 #ifndef DESTINATION_LOOP_H
 #define DESTINATION_LOOP_H
 

@@ -4,22 +4,25 @@
 #define AT_MOST(high) .has_max = true, .max = (high)
 #define STRING(var, aws, ...) static const struct shape var = {.type = SHAPE_STRING, .name = (aws), __VA_ARGS__}
 #define LIST(var, aws, of, ...) static const struct shape var = {.type = SHAPE_LIST, .name = (aws), .item = &(of), __VA_ARGS__}
-#define STRUCT(var, aws, type_, ...)                            \
-    static const struct member var##_members[] = {__VA_ARGS__}; \
+#define STRUCT(var, aws, type_, ...)                                                                                                       \
+    static const struct member var##_members[] = {__VA_ARGS__};                                                                            \
     static const struct shape var = {.type = SHAPE_STRUCT, .name = (aws), .size = sizeof(type_), .members = var##_members}
 
 /* ---- scalars ------------------------------------------------------------------------------------------------------------------ */
 
 #define NAME .pattern = "[\\.\\-_A-Za-z0-9]+", .posix = "^[._A-Za-z0-9-]+$"
 /* The service's rule for what stands in an authorization header: no colon in keys, and no control characters anywhere. */
-#define HEADER_PART                                                                                            \
-    .pattern = "^[ \\t]*[^\\x00-\\x1F\\x7F]+([ \\t]+[^\\x00-\\x1F\\x7F]+)*[ \\t]*$", \
+#define HEADER_PART                                                                                                                        \
+    .pattern = "^[ \\t]*[^\\x00-\\x1F\\x7F]+([ \\t]+[^\\x00-\\x1F\\x7F]+)*[ \\t]*$",                                                       \
     .posix = "^[\t]*[^[:cntrl:]]+([\t]+[^[:cntrl:]]+)*[\t]*$"
-/* AWS asks for a UUID behind the name. Here the name alone will do as well, so that rule files can speak of what they declare. The region may be any. */
-#define ARN_OF(kind)                                                                                               \
-    .pattern = "^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:" kind "\\/[\\.\\-_A-Za-z0-9]+(\\/[\\-A-Za-z0-9]+)?$", \
+/* AWS asks for a UUID behind the name. Here the name alone will do as well, so that rule files can speak of what they declare. The region
+ * may be any. */
+#define ARN_OF(kind)                                                                                                                       \
+    .pattern = "^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:" kind "\\/[\\.\\-_A-Za-z0-9]+(\\/[\\-A-Za-z0-9]+)?$",           \
     .posix = "^arn:aws[a-z-]*:events:[A-Za-z0-9_-]*:([0-9]{12})?:" kind "/[._A-Za-z0-9-]+(/[A-Za-z0-9-]+)?$"
-#define URL .pattern = "^((%[0-9A-Fa-f]{2}|[-()_.!~*';/?:@\\x26=+$,A-Za-z0-9])+)([).!';/?:,])?$", \
+/* Brackets too: a literal IPv6 address has them. */
+#define URL                                                                                                                                \
+    .pattern = "^((%[0-9A-Fa-f]{2}|[-()_.!~*';/?:@\\x26=+$,A-Za-z0-9])+)([).!';/?:,])?$",                                                  \
     .posix = "^(%[0-9A-Fa-f]{2}|[]()_.!~*';/?:@&=+$,A-Za-z0-9[-])+$"
 
 STRING(text, "String");
@@ -47,7 +50,7 @@ static const struct shape timestamp = {.type = SHAPE_TIMESTAMP, .name = "Timesta
 static const struct shape json = {.type = SHAPE_JSON, .name = "Json"};
 
 static const char *const types[] = {"BASIC", "OAUTH_CLIENT_CREDENTIALS", "API_KEY", NULL};
-static const char *const states[] = {"CREATING",   "UPDATING",      "DELETING", "AUTHORIZED",         "DEAUTHORIZED",
+static const char *const states[] = {"CREATING",    "UPDATING",      "DELETING", "AUTHORIZED",          "DEAUTHORIZED",
                                      "AUTHORIZING", "DEAUTHORIZING", "ACTIVE",   "FAILED_CONNECTIVITY", NULL};
 static const char *const token_methods[] = {"GET", "POST", "PUT", NULL};
 static const char *const methods[] = {"POST", "GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", NULL};
@@ -58,11 +61,12 @@ STRING(method, "ApiDestinationHttpMethod", .values = methods);
 
 /* ---- what a connection authorizes with --------------------------------------------------------------------------------------- */
 
-#define PARAMETER(var, aws, key_shape, value_shape, what)                                                                      \
-    STRUCT(var, aws, struct connection_parameter,                                                                              \
-           MEMBER(struct connection_parameter, key, "Key", &(key_shape), OPTIONAL, "name of the " what),                       \
-           MEMBER(struct connection_parameter, value, "Value", &(value_shape), OPTIONAL, "its value"),                         \
-           MEMBER(struct connection_parameter, is_secret, "IsValueSecret", &boolean, OPTIONAL, "true: the value is never shown"), MEMBER_END)
+#define PARAMETER(var, aws, key_shape, value_shape, what)                                                                                  \
+    STRUCT(var, aws, struct connection_parameter,                                                                                          \
+           MEMBER(struct connection_parameter, key, "Key", &(key_shape), OPTIONAL, "name of the " what),                                   \
+           MEMBER(struct connection_parameter, value, "Value", &(value_shape), OPTIONAL, "its value"),                                     \
+           MEMBER(struct connection_parameter, is_secret, "IsValueSecret", &boolean, OPTIONAL, "true: the value is never shown"),          \
+           MEMBER_END)
 PARAMETER(header_parameter, "ConnectionHeaderParameter", header_key, header_value, "header");
 PARAMETER(query_parameter, "ConnectionQueryStringParameter", query_key, query_value, "query parameter");
 PARAMETER(body_parameter, "ConnectionBodyParameter", text, body_value, "member of the body");
@@ -75,34 +79,39 @@ STRUCT(http, "ConnectionHttpParameters", struct connection_http,
        MEMBER(struct connection_http, body, "BodyParameters", &body_parameters, OPTIONAL, "members of the JSON body"), MEMBER_END);
 
 /* Requests: in a new connection a kind's parameters must all be there, in an update what is absent stays. */
-#define AUTH(form, aws, must)                                                                                                        \
-    STRUCT(form##_basic, aws "BasicAuthRequestParameters", struct connection_basic,                                                  \
-           MEMBER(struct connection_basic, username, "Username", &parameter_text, must, "user name"),                                \
-           MEMBER(struct connection_basic, password, "Password", &parameter_secret, must, "password"), MEMBER_END);                  \
-    STRUCT(form##_api_key, aws "ApiKeyAuthRequestParameters", struct connection_api_key,                                             \
-           MEMBER(struct connection_api_key, name, "ApiKeyName", &parameter_text, must, "the header it goes into"),                  \
-           MEMBER(struct connection_api_key, value, "ApiKeyValue", &parameter_secret, must, "the key"), MEMBER_END);                 \
-    STRUCT(form##_client, aws "OAuthClientRequestParameters", struct connection_client,                                              \
-           MEMBER(struct connection_client, id, "ClientID", &parameter_text, must, "the client's id"),                               \
-           MEMBER(struct connection_client, secret, "ClientSecret", &parameter_secret, must, "and secret"), MEMBER_END);             \
-    STRUCT(form##_oauth, aws "OAuthRequestParameters", struct connection_oauth,                                                      \
-           MEMBER(struct connection_oauth, client, "ClientParameters", &form##_client, must, "who asks for a token"),                \
-           MEMBER(struct connection_oauth, endpoint, "AuthorizationEndpoint", &endpoint, must, "URL that gives tokens"),             \
-           MEMBER(struct connection_oauth, method, "HttpMethod", &token_method, must, "how it is asked"),                            \
-           MEMBER(struct connection_oauth, http, "OAuthHttpParameters", &http, OPTIONAL, "what goes along with that request"), MEMBER_END); \
-    static const struct member form##_auth_members[] = {                                                                             \
-        MEMBER(struct connection_auth, basic, "BasicAuthParameters", &form##_basic, OPTIONAL, "for BASIC"),                          \
-        MEMBER(struct connection_auth, oauth, "OAuthParameters", &form##_oauth, OPTIONAL, "for OAUTH_CLIENT_CREDENTIALS"),           \
-        MEMBER(struct connection_auth, api_key, "ApiKeyAuthParameters", &form##_api_key, OPTIONAL, "for API_KEY"),                   \
-        MEMBER(struct connection_auth, http, "InvocationHttpParameters", &http, OPTIONAL, "what goes along with every request"),     \
-        MEMBER(struct connection_auth, connectivity, "ConnectivityParameters", &json, OPTIONAL, "kept and given back"),              \
+#define AUTH(form, aws, must)                                                                                                              \
+    STRUCT(form##_basic, aws "BasicAuthRequestParameters", struct connection_basic,                                                        \
+           MEMBER(struct connection_basic, username, "Username", &parameter_text, must, "user name"),                                      \
+           MEMBER(struct connection_basic, password, "Password", &parameter_secret, must, "password"), MEMBER_END);                        \
+    STRUCT(form##_api_key, aws "ApiKeyAuthRequestParameters", struct connection_api_key,                                                   \
+           MEMBER(struct connection_api_key, name, "ApiKeyName", &parameter_text, must, "the header it goes into"),                        \
+           MEMBER(struct connection_api_key, value, "ApiKeyValue", &parameter_secret, must, "the key"), MEMBER_END);                       \
+    STRUCT(form##_client, aws "OAuthClientRequestParameters", struct connection_client,                                                    \
+           MEMBER(struct connection_client, id, "ClientID", &parameter_text, must, "the client's id"),                                     \
+           MEMBER(struct connection_client, secret, "ClientSecret", &parameter_secret, must, "and secret"), MEMBER_END);                   \
+    STRUCT(form##_oauth, aws "OAuthRequestParameters", struct connection_oauth,                                                            \
+           MEMBER(struct connection_oauth, client, "ClientParameters", &form##_client, must, "who asks for a token"),                      \
+           MEMBER(struct connection_oauth, endpoint, "AuthorizationEndpoint", &endpoint, must, "URL that gives tokens"),                   \
+           MEMBER(struct connection_oauth, method, "HttpMethod", &token_method, must, "how it is asked"),                                  \
+           MEMBER(struct connection_oauth, http, "OAuthHttpParameters", &http, OPTIONAL, "what goes along with that request"),             \
+           MEMBER_END);                                                                                                                    \
+    static const struct member form##_auth_members[] = {                                                                                   \
+        MEMBER(struct connection_auth, basic, "BasicAuthParameters", &form##_basic, OPTIONAL, "for BASIC"),                                \
+        MEMBER(struct connection_auth, oauth, "OAuthParameters", &form##_oauth, OPTIONAL, "for OAUTH_CLIENT_CREDENTIALS"),                 \
+        MEMBER(struct connection_auth, api_key, "ApiKeyAuthParameters", &form##_api_key, OPTIONAL, "for API_KEY"),                         \
+        MEMBER(struct connection_auth, http, "InvocationHttpParameters", &http, OPTIONAL, "what goes along with every request"),           \
+        MEMBER(struct connection_auth, connectivity, "ConnectivityParameters", &json, OPTIONAL, "kept and given back"),                    \
         MEMBER_END}
 AUTH(create, "CreateConnection", REQUIRED);
-const struct shape connection_shape_auth = {.type = SHAPE_STRUCT, .name = "CreateConnectionAuthRequestParameters",
-                                            .size = sizeof(struct connection_auth), .members = create_auth_members};
+const struct shape connection_shape_auth = {.type = SHAPE_STRUCT,
+                                            .name = "CreateConnectionAuthRequestParameters",
+                                            .size = sizeof(struct connection_auth),
+                                            .members = create_auth_members};
 AUTH(update, "UpdateConnection", OPTIONAL);
-static const struct shape update_auth = {.type = SHAPE_STRUCT, .name = "UpdateConnectionAuthRequestParameters",
-                                         .size = sizeof(struct connection_auth), .members = update_auth_members};
+static const struct shape update_auth = {.type = SHAPE_STRUCT,
+                                         .name = "UpdateConnectionAuthRequestParameters",
+                                         .size = sizeof(struct connection_auth),
+                                         .members = update_auth_members};
 
 /* Answers: the same structs, but these shapes have no members for the secrets. */
 STRUCT(shown_basic, "ConnectionBasicAuthResponseParameters", struct connection_basic,
@@ -127,23 +136,24 @@ STRUCT(shown_auth, "ConnectionAuthResponseParameters", struct connection_auth,
 
 /* ---- connections -------------------------------------------------------------------------------------------------------------- */
 
-#define CONNECTION(var, aws, auth_shape, must)                                                                                           \
-    STRUCT(var, aws, struct connection_settings,                                                                                         \
-           MEMBER(struct connection_settings, name, "Name", &connection_name, REQUIRED, "the connection"),                               \
-           MEMBER(struct connection_settings, description, "Description", &description, OPTIONAL, "what it is for"),                     \
-           MEMBER(struct connection_settings, type, "AuthorizationType", &type, must, "how requests are authorized"),                    \
-           MEMBER(struct connection_settings, auth, "AuthParameters", &(auth_shape), must, "with what; secrets are sealed and never shown"), \
-           MEMBER(struct connection_settings, connectivity, "InvocationConnectivityParameters", &json, OPTIONAL, "kept and given back"), \
-           MEMBER(struct connection_settings, kms_key, "KmsKeyIdentifier", &kms_key, OPTIONAL, "kept and given back"), MEMBER_END)
+#define CONNECTION(var, aws, auth_shape, must)                                                                                             \
+    STRUCT(                                                                                                                                \
+        var, aws, struct connection_settings,                                                                                              \
+        MEMBER(struct connection_settings, name, "Name", &connection_name, REQUIRED, "the connection"),                                    \
+        MEMBER(struct connection_settings, description, "Description", &description, OPTIONAL, "what it is for"),                          \
+        MEMBER(struct connection_settings, type, "AuthorizationType", &type, must, "how requests are authorized"),                         \
+        MEMBER(struct connection_settings, auth, "AuthParameters", &(auth_shape), must, "with what; secrets are sealed and never shown"),  \
+        MEMBER(struct connection_settings, connectivity, "InvocationConnectivityParameters", &json, OPTIONAL, "kept and given back"),      \
+        MEMBER(struct connection_settings, kms_key, "KmsKeyIdentifier", &kms_key, OPTIONAL, "kept and given back"), MEMBER_END)
 CONNECTION(create_connection, "CreateConnectionRequest", connection_shape_auth, REQUIRED);
 CONNECTION(update_connection, "UpdateConnectionRequest", update_auth, OPTIONAL);
 STRUCT(connection_by_name, "ConnectionReference", struct connection_reference,
        MEMBER(struct connection_reference, name, "Name", &connection_name, REQUIRED, "the connection"), MEMBER_END);
 
-#define TIMES(type_)                                                                                             \
-    MEMBER(type_, created_ms, "CreationTime", &timestamp, OPTIONAL, "when it was made"),                         \
+#define TIMES(type_)                                                                                                                       \
+    MEMBER(type_, created_ms, "CreationTime", &timestamp, OPTIONAL, "when it was made"),                                                   \
         MEMBER(type_, modified_ms, "LastModifiedTime", &timestamp, OPTIONAL, "when it was changed last")
-#define CONNECTION_TIMES(type_) \
+#define CONNECTION_TIMES(type_)                                                                                                            \
     TIMES(type_), MEMBER(type_, authorized_ms, "LastAuthorizedTime", &timestamp, OPTIONAL, "when it was authorized last")
 STRUCT(connection_changed, "ConnectionResponse", struct connection_changed,
        MEMBER(struct connection_changed, arn, "ConnectionArn", &text, OPTIONAL, "its ARN"),
@@ -180,33 +190,37 @@ STRUCT(list_connections_answer, "ListConnectionsResponse", struct connection_lis
 
 /* ---- API destinations ----------------------------------------------------------------------------------------------------------- */
 
-#define DESTINATION(var, aws, must)                                                                                                     \
-    STRUCT(var, aws, struct destination_settings,                                                                                       \
-           MEMBER(struct destination_settings, name, "Name", &destination_name, REQUIRED, "the API destination"),                       \
-           MEMBER(struct destination_settings, description, "Description", &description, OPTIONAL, "what it is for"),                   \
-           MEMBER(struct destination_settings, connection_arn, "ConnectionArn", &connection_arn, must, "what its requests are authorized with"), \
-           MEMBER(struct destination_settings, endpoint, "InvocationEndpoint", &endpoint, must,                                         \
-                  "URL that events are sent to; each * is filled by a target's path parameter"),                                        \
-           MEMBER(struct destination_settings, method, "HttpMethod", &method, must, "how"),                                             \
-           MEMBER(struct destination_settings, rate, "InvocationRateLimitPerSecond", &rate, OPTIONAL, "requests per second at most (300)"), \
-           MEMBER_END)
+#define DESTINATION(var, aws, must)                                                                                                        \
+    STRUCT(                                                                                                                                \
+        var, aws, struct destination_settings,                                                                                             \
+        MEMBER(struct destination_settings, name, "Name", &destination_name, REQUIRED, "the API destination"),                             \
+        MEMBER(struct destination_settings, description, "Description", &description, OPTIONAL, "what it is for"),                         \
+        MEMBER(struct destination_settings, connection_arn, "ConnectionArn", &connection_arn, must,                                        \
+               "what its requests are authorized with"),                                                                                   \
+        MEMBER(struct destination_settings, endpoint, "InvocationEndpoint", &endpoint, must,                                               \
+               "URL that events are sent to; each * is filled by a target's path parameter"),                                              \
+        MEMBER(struct destination_settings, method, "HttpMethod", &method, must, "how"),                                                   \
+        MEMBER(struct destination_settings, rate, "InvocationRateLimitPerSecond", &rate, OPTIONAL, "requests per second at most (300)"),   \
+        MEMBER_END)
 DESTINATION(create_destination, "CreateApiDestinationRequest", REQUIRED);
 DESTINATION(update_destination, "UpdateApiDestinationRequest", OPTIONAL);
 STRUCT(destination_by_name, "ApiDestinationReference", struct destination_reference,
        MEMBER(struct destination_reference, name, "Name", &destination_name, REQUIRED, "the API destination"), MEMBER_END);
 STRUCT(destination_changed, "ApiDestinationResponse", struct destination_changed,
        MEMBER(struct destination_changed, arn, "ApiDestinationArn", &text, OPTIONAL, "its ARN"),
-       MEMBER(struct destination_changed, state, "ApiDestinationState", &text, OPTIONAL, "ACTIVE; INACTIVE while its connection cannot authorize"),
+       MEMBER(struct destination_changed, state, "ApiDestinationState", &text, OPTIONAL,
+              "ACTIVE; INACTIVE while its connection cannot authorize"),
        TIMES(struct destination_changed), MEMBER_END);
-#define DESTINATION_SHOWN(type_)                                                                                                        \
-    MEMBER(type_, arn, "ApiDestinationArn", &text, OPTIONAL, "its ARN"),                                                                \
-        MEMBER(type_, name, "Name", &text, OPTIONAL, "the API destination"),                                                            \
-        MEMBER(type_, state, "ApiDestinationState", &text, OPTIONAL, "ACTIVE; INACTIVE while its connection cannot authorize"),         \
-        MEMBER(type_, connection_arn, "ConnectionArn", &text, OPTIONAL, "what its requests are authorized with"),                       \
-        MEMBER(type_, endpoint, "InvocationEndpoint", &text, OPTIONAL, "URL that events are sent to"),                                  \
-        MEMBER(type_, method, "HttpMethod", &method, OPTIONAL, "how"),                                                                  \
+#define DESTINATION_SHOWN(type_)                                                                                                           \
+    MEMBER(type_, arn, "ApiDestinationArn", &text, OPTIONAL, "its ARN"),                                                                   \
+        MEMBER(type_, name, "Name", &text, OPTIONAL, "the API destination"),                                                               \
+        MEMBER(type_, state, "ApiDestinationState", &text, OPTIONAL, "ACTIVE; INACTIVE while its connection cannot authorize"),            \
+        MEMBER(type_, connection_arn, "ConnectionArn", &text, OPTIONAL, "what its requests are authorized with"),                          \
+        MEMBER(type_, endpoint, "InvocationEndpoint", &text, OPTIONAL, "URL that events are sent to"),                                     \
+        MEMBER(type_, method, "HttpMethod", &method, OPTIONAL, "how"),                                                                     \
         MEMBER(type_, rate, "InvocationRateLimitPerSecond", &rate, OPTIONAL, "requests per second at most"), TIMES(type_)
-STRUCT(describe_destination, "DescribeApiDestinationResponse", struct destination_description, DESTINATION_SHOWN(struct destination_description),
+STRUCT(describe_destination, "DescribeApiDestinationResponse", struct destination_description,
+       DESTINATION_SHOWN(struct destination_description),
        MEMBER(struct destination_description, description, "Description", &text, OPTIONAL, "what it is for"), MEMBER_END);
 STRUCT(destination_summary, "ApiDestination", struct destination_summary, DESTINATION_SHOWN(struct destination_summary), MEMBER_END);
 LIST(destinations, "ApiDestinationResponseList", destination_summary);
@@ -222,18 +236,24 @@ STRUCT(list_destinations_answer, "ListApiDestinationsResponse", struct destinati
 /* ---- the operator's -------------------------------------------------------------------------------------------------------------- */
 
 static const struct member nothing_members[] = {MEMBER_END};
-static const struct shape nothing = {.type = SHAPE_STRUCT, .name = "EmptyRequest", .size = sizeof(struct secret_key_rotate), .members = nothing_members};
+static const struct shape nothing = {
+    .type = SHAPE_STRUCT, .name = "EmptyRequest", .size = sizeof(struct secret_key_rotate), .members = nothing_members};
 STRUCT(rotated, "RotateSecretKeyResponse", struct secret_key_rotated,
        MEMBER(struct secret_key_rotated, key_id, "KeyId", &text, OPTIONAL, "id of the new key"),
-       MEMBER(struct secret_key_rotated, connections, "Connections", &count, OPTIONAL, "how many connections were sealed again"), MEMBER_END);
+       MEMBER(struct secret_key_rotated, connections, "Connections", &count, OPTIONAL, "how many connections were sealed again"),
+       MEMBER_END);
 
 /* ---- the tables ------------------------------------------------------------------------------------------------------------------- */
 
-#define ROW(name_, in_, out_, access_, help_, example_) \
-    {.service = "events", .name = (name_), .in = (in_), .out = (out_), .action = "events:" name_, .access = (access_), .help = (help_), .example = (example_)}
+#define ROW(name_, in_, out_, access_, help_, example_)                                                                                    \
+    {                                                                                                                                      \
+        .service = "events", .name = (name_), .in = (in_), .out = (out_), .action = "events:" name_, .access = (access_), .help = (help_), \
+        .example = (example_)                                                                                                              \
+    }
 
 const struct operation destination_operations[] = {
-    ROW("CreateConnection", &create_connection, &connection_changed, ACCESS_WRITE, "Makes a connection: how requests to an API are authorized.",
+    ROW("CreateConnection", &create_connection, &connection_changed, ACCESS_WRITE,
+        "Makes a connection: how requests to an API are authorized.",
         "busctl create-connection --name shop --authorization-type API_KEY --auth-parameters "
         "'ApiKeyAuthParameters={ApiKeyName=x-api-key,ApiKeyValue=secret}'"),
     ROW("UpdateConnection", &update_connection, &connection_changed, ACCESS_WRITE, "Changes a connection, and authorizes it again.",
@@ -244,14 +264,16 @@ const struct operation destination_operations[] = {
         "busctl describe-connection --name shop"),
     ROW("ListConnections", &list_connections, &list_connections_answer, ACCESS_READ, "Lists the account's connections.",
         "busctl list-connections --name-prefix sh"),
-    ROW("DeauthorizeConnection", &connection_by_name, &connection_changed, ACCESS_WRITE, "Removes a connection's secrets, and leaves the connection.",
-        "busctl deauthorize-connection --name shop"),
-    ROW("CreateApiDestination", &create_destination, &destination_changed, ACCESS_WRITE, "Makes an API destination: a URL that rules can send events to.",
+    ROW("DeauthorizeConnection", &connection_by_name, &connection_changed, ACCESS_WRITE,
+        "Removes a connection's secrets, and leaves the connection.", "busctl deauthorize-connection --name shop"),
+    ROW("CreateApiDestination", &create_destination, &destination_changed, ACCESS_WRITE,
+        "Makes an API destination: a URL that rules can send events to.",
         "busctl create-api-destination --name orders --connection-arn arn:aws:events:us-east-1:111122223333:connection/shop "
         "--invocation-endpoint https://shop.example.com/orders --http-method POST"),
     ROW("UpdateApiDestination", &update_destination, &destination_changed, ACCESS_WRITE, "Changes an API destination.",
         "busctl update-api-destination --name orders --invocation-rate-limit-per-second 10"),
-    ROW("DeleteApiDestination", &destination_by_name, NULL, ACCESS_WRITE, "Deletes an API destination.", "busctl delete-api-destination --name orders"),
+    ROW("DeleteApiDestination", &destination_by_name, NULL, ACCESS_WRITE, "Deletes an API destination.",
+        "busctl delete-api-destination --name orders"),
     ROW("DescribeApiDestination", &destination_by_name, &describe_destination, ACCESS_READ, "Shows an API destination.",
         "busctl describe-api-destination --name orders"),
     ROW("ListApiDestinations", &list_destinations, &list_destinations_answer, ACCESS_READ, "Lists the account's API destinations.",
@@ -260,7 +282,12 @@ const struct operation destination_operations[] = {
 };
 
 const struct operation secret_key_operations[] = {
-    {.service = "bus", .name = "RotateSecretKey", .in = &nothing, .out = &rotated, .access = ACCESS_OPERATOR,
-     .help = "Makes a new key for the secrets of connections and seals them all again.", .example = "busctl rotate-secret-key"},
+    {.service = "bus",
+     .name = "RotateSecretKey",
+     .in = &nothing,
+     .out = &rotated,
+     .access = ACCESS_OPERATOR,
+     .help = "Makes a new key for the secrets of connections and seals them all again.",
+     .example = "busctl rotate-secret-key"},
     {.name = NULL},
 };

@@ -1,6 +1,6 @@
-/* API destinations and connections: EventBridge's operations on them as C structs and descriptions, and the operator's on the key that seals
- * their secrets. Members, limits and patterns are AWS's (docs.aws.amazon.com/eventbridge/latest/APIReference). Data only: the CLI and the
- * reference read it too. */
+/* API destinations and connections: EventBridge's operations on them as C structs and descriptions, and the operator's on the key that
+ * seals their secrets. Members, limits and patterns are AWS's (docs.aws.amazon.com/eventbridge/latest/APIReference). Data only: the CLI and
+ * the reference read it too. */
 #ifndef DESTINATION_MODEL_H
 #define DESTINATION_MODEL_H
 

@@ -1,8 +1,8 @@
-/* The connections and API destinations there are: in memory behind read-write locks (resources.h), in the store's catalog as records of the kinds
- * "connection" (its secrets sealed), "connection-state" (what its authorization came to) and "api-destination".
+/* The connections and API destinations there are: in memory behind read-write locks (resources.h), in the store's catalog as records of the
+ * kinds "connection" (its secrets sealed), "connection-state" (what its authorization came to) and "api-destination".
  *
- * Entries are immutable once shown, but for what a connection guards by its own lock and for its token, which is the invoker's. A change is durable
- * before it is shown. */
+ * Entries are immutable once shown, but for what a connection guards by its own lock and for its token, which is the invoker's. A change is
+ * durable before it is shown. */
 #ifndef DESTINATION_REGISTRY_H
 #define DESTINATION_REGISTRY_H
 
@@ -24,8 +24,8 @@ struct connection {
     pthread_mutex_t lock;         /* guards the next three */
     const char *state;            /* "AUTHORIZED", "AUTHORIZING", "DEAUTHORIZED" */
     char reason[CONNECTION_REASON_SIZE];
-    int64_t authorized_ms;        /* 0: never */
-    struct token *token;          /* OAuth; the invoker's thread only */
+    int64_t authorized_ms; /* 0: never */
+    struct token *token;   /* OAuth; the invoker's thread only */
 };
 
 struct destination {
@@ -41,7 +41,8 @@ struct registry {
     void (*free_token)(struct token *token);
 };
 
-/* Opens the key file and reads the records. The host outlives the registry. Errors are keyring_open's and seal_open's; ERR_CORRUPT names a bad record. */
+/* Opens the key file and reads the records. The host outlives the registry. Errors are keyring_open's and seal_open's; ERR_CORRUPT names a
+ * bad record. */
 enum err registry_open(struct registry *r, const struct target_host *host, struct fault *fault) MUST_USE;
 void registry_close(struct registry *r);
 
@@ -54,7 +55,8 @@ static inline void connection_unref(struct connection *c) {
 static inline void destination_unref(struct destination *d) {
     if (d) resource_unref(&d->r);
 }
-/* With the change lock held: seals (connections), writes the record, shows the entry. Takes over the reference, also when it fails. Blocks for a commit. */
+/* With the change lock held: seals (connections), writes the record, shows the entry. Takes over the reference, also when it fails. Blocks
+ * for a commit. */
 enum err connection_store(struct registry *r, struct connection *c, struct fault *fault) MUST_USE;
 enum err destination_store(struct registry *r, struct destination *d, struct fault *fault) MUST_USE;
 /* With the change lock held: removes the records and hides the entry; the caller keeps its reference. */

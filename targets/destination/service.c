@@ -66,11 +66,6 @@ static struct str page_end(struct call *call, struct str last) {
 
 /* ---- copies of what a connection authorizes with
  * ------------------------------------------------------------------------------------------ */
-static bool copy_str(struct arena *a, struct str *s) {
-    if (s->p) *s = arena_str(a, *s);
-    return true;
-}
-
 /* Copies through the shape: what was decoded from a request, or is in another entry, into the arena. */
 static struct connection_auth *copy_auth(struct arena *a, const struct connection_auth *auth) {
     struct buf text;
@@ -103,8 +98,8 @@ static bool hide_list(struct arena *a, struct list *list) {
     for (size_t i = 0; items && i < list->n; i++) {
         items[i] = *LIST_AT(*list, struct connection_parameter, i);
         if (items[i].is_secret.v) items[i].value = STR_NULL;
-        copy_str(a, &items[i].key);
-        copy_str(a, &items[i].value);
+        items[i].key = arena_str(a, items[i].key);
+        items[i].value = arena_str(a, items[i].value);
     }
     list->items = items;
     return items;
@@ -489,7 +484,39 @@ static struct str state_of(struct registry *r, const struct destination *d) {
     return active ? STR("ACTIVE") : STR("INACTIVE");
 }
 
-/* The entry that `in` makes of `old` (NULL: a new one), stored and shown, and the answer. */
+/* The entry that `in` makes of `old` (NULL: a new one). NULL without memory. */
+static struct destination *merged_destination(struct registry *r, struct call *call, const struct destination *old,
+                                              struct str connection_arn, struct str endpoint) {
+    const struct destination_settings *in = call->in;
+    struct destination *d = destination_new(r, call->account, in->name);
+    if (!d) return NULL;
+    struct arena *a = &d->r.arena;
+    d->connection_arn = arena_str(a, connection_arn);
+    d->endpoint = arena_str(a, endpoint);
+    d->method = arena_str(a, in->method.p ? in->method : old->method);
+    d->description = arena_str(a, in->description.p || !old ? in->description : old->description);
+    d->uuid = arena_str(a, old ? old->uuid : STR_NULL);
+    d->rate = in->rate.set ? in->rate.v : old ? old->rate : DESTINATION_RATE_DEFAULT;
+    d->created_ms = old ? old->created_ms : call->now_ms;
+    d->modified_ms = call->now_ms;
+    if (d->connection_arn.p && d->endpoint.p && d->method.p && (!old || d->uuid.p)) return d;
+    destination_unref(d);
+    return NULL;
+}
+
+static bool same_destination(const struct destination *a, const struct destination *b) {
+    return str_eq(a->connection_arn, b->connection_arn) && str_eq(a->endpoint, b->endpoint) && str_eq(a->method, b->method) &&
+           str_eq(a->description, b->description) && a->rate == b->rate;
+}
+
+static void destination_answer(struct registry *r, struct call *call, const struct destination *d) {
+    *(struct destination_changed *)call->out = (struct destination_changed){.arn = arena_str(call->arena, d->arn),
+                                                                            .state = state_of(r, d),
+                                                                            .created_ms = {true, d->created_ms},
+                                                                            .modified_ms = {true, d->modified_ms}};
+}
+
+/* Makes or changes it, and answers. What an update leaves as it is is not written again. */
 static enum err put_destination(struct destination_service *s, struct call *call, const struct destination *old) {
     const struct destination_settings *in = call->in;
     struct registry *r = &s->registry;
@@ -499,36 +526,17 @@ static enum err put_destination(struct destination_service *s, struct call *call
     if (!err)
         err = guard_check_url(s->guard, endpoint, resource_arn(call, "api-destination", in->name),
                               "Parameter InvocationEndpoint is not valid.", NULL, &call->fault);
-    struct destination *d = err ? NULL : destination_new(r, call->account, in->name);
-    if (d) {
-        struct arena *a = &d->r.arena;
-        d->connection_arn = arena_str(a, c ? c->arn : old->connection_arn);
-        d->endpoint = arena_str(a, endpoint);
-        d->method = arena_str(a, in->method.p ? in->method : old->method);
-        d->description = arena_str(a, in->description.p || !old ? in->description : old->description);
-        d->uuid = arena_str(a, old ? old->uuid : STR_NULL);
-        d->rate = in->rate.set ? in->rate.v : old ? old->rate : DESTINATION_RATE_DEFAULT;
-        d->created_ms = old ? old->created_ms : call->now_ms;
-        d->modified_ms = call->now_ms;
-        bool same = old && str_eq(d->connection_arn, old->connection_arn) && str_eq(d->endpoint, old->endpoint) &&
-                    str_eq(d->method, old->method) && str_eq(d->description, old->description) && d->rate == old->rate;
-        if (same) d->modified_ms = old->modified_ms;
+    struct destination *d = err ? NULL : merged_destination(r, call, old, c ? c->arn : old->connection_arn, endpoint);
+    if (!err && !d) err = no_memory(call);
+    if (d && old && same_destination(d, old)) {
+        destination_answer(r, call, old);
+        destination_unref(d);
+    } else if (d) {
         resource_ref(&d->r);
-        if (!d->connection_arn.p || !d->endpoint.p || !d->method.p || (old && !d->uuid.p)) {
-            err = no_memory(call);
-            destination_unref(d);
-        } else {
-            err = destination_store(r, d, &call->fault);
-        }
-    } else if (!err) {
-        err = no_memory(call);
+        err = destination_store(r, d, &call->fault);
+        if (!err) destination_answer(r, call, d);
+        destination_unref(d);
     }
-    if (!err)
-        *(struct destination_changed *)call->out = (struct destination_changed){.arn = arena_str(call->arena, d->arn),
-                                                                                .state = state_of(r, d),
-                                                                                .created_ms = {true, d->created_ms},
-                                                                                .modified_ms = {true, d->modified_ms}};
-    destination_unref(d);
     connection_unref(c);
     return err;
 }
