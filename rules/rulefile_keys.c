@@ -46,6 +46,7 @@ const struct rulefile_key rulefile_keys[] = {
     {"target", "input", "constant sent instead of the event; any value"},
     {"target", "input-path", "path of the part of the event that is sent"},
     {"target", "input-transformer", "paths and template"},
+    {"target", "cloud-events", "structured: the event as a CloudEvent"},
     {"target", "partition-key-path", "streams: path of the partition key"},
     {"target", "message-group-id", "FIFO queues: group, or its path"},
     {"target", "path-values", "API destinations: list of texts or paths that fill the asterisks of the URL"},
