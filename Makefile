@@ -107,10 +107,11 @@ $(OUT)/libbus.a: $(call libs,$(ON_libbus))
 	$(Q)objcopy --wildcard --keep-global-symbol='bus_*' $(OUT)/libbus.o && rm -f $@ && $(AR) rcs $@ $(OUT)/libbus.o
 
 # Programs that use libbus as anybody would: its header alone, and the shared library.
-CLIENTS := $(OUT)/producer $(OUT)/crash_producer $(OUT)/bus_bench
+CLIENTS := $(OUT)/producer $(OUT)/crash_producer $(OUT)/bus_bench $(OUT)/destination_load
 $(OUT)/producer: examples/producer/producer.c
 $(OUT)/crash_producer: tests/crash/crash_producer.c
 $(OUT)/bus_bench: tests/bench/bus_bench.c
+$(OUT)/destination_load: tests/bench/destination_load.c
 $(CLIENTS): $(OUT)/libbus.so bus/libbus/bus.h Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) -iquote bus/libbus $(filter %.c,$^) $(LDFLAGS_ALL) -o $@ -L$(OUT) -lbus -Wl,-rpath,'$$ORIGIN'
 $(OUT)/smtp_sink: tests/support/smtp_sink.c $(call lib,base) Makefile
@@ -159,12 +160,12 @@ endef
 $(foreach t,$(FUZZ),$(eval $(call CORPUS_RULE,$(t))))
 
 # ---- what is asked for ----------------------------------------------------------------------------------------------------------------
-TOOLS := $(OUT)/smtp_sink $(OUT)/producer
-.PHONY: all agreement deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench install uninstall deb clean help
+TOOLS := $(OUT)/smtp_sink $(OUT)/producer $(OUT)/destination_load
+.PHONY: all agreement deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench destinations-soak install uninstall deb clean help
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 
 # Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
-PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev zlib1g-dev libcmocka-dev jq python3 openssl awscli
+PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev zlib1g-dev libcmocka-dev jq python3 openssl awscli nodejs
 deps:
 	$(Q)missing=$$(for p in $(PACKAGES); do dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
@@ -216,6 +217,11 @@ bench: deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/bus_bench $(OUT)/store_bench $(OUT)/http_bench $(OUT)/match
 	$(Q)tests/bench/run $(OUT)
 	$(Q)$(OUT)/match --table
+
+# API destinations: thousands of bad ones beside healthy ones, with figures.
+destinations-soak: deps
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/destination_load
+	$(Q)tests/bench/destinations-soak $(OUT)
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -269,5 +275,6 @@ help:
 	@echo "make fuzz      every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang)"
 	@echo "make agreement the matcher against the evaluator on PAIRS=$(PAIRS) pairs, and CHANGES=$(CHANGES) changes of rules"
 	@echo "make bench     throughput, latency, memory, start-up time"
+	@echo "make destinations-soak  thousands of bad API destinations beside healthy ones: does their p99 move?"
 	@echo "make install   to PREFIX=$(PREFIX) (DESTDIR, LIBDIR, SYSCONFDIR, UNITDIR; BUSCTL=no: only as eventbusctl); make uninstall takes it away"
 	@echo "make deb       Debian packages in $(BUILD)/deb, looked at by lintian"

@@ -6,6 +6,7 @@
 #include "evaluate.h"
 #include "flow_state.h"
 #include "log.h"
+#include "parameters.h"
 #include "path.h"
 #include "matcher.h"
 #include "transform.h"
@@ -74,6 +75,8 @@ static enum err route_to_kind(struct routing *r, const struct rule_view *rule, c
                         .dead_letter_arn = t->dead_letter_arn,
                         .max_attempts = t->max_attempts,
                         .max_age_ms = t->max_age_ms};
+    if (t->parameters && !(p.parameters = parameters_fill(t->parameters, r->event->root, r->arena)).p)
+        return fault_set(r->fault, ERR_NOMEM, NULL);
     bool whole = input.p == r->event->json.p;
     if (pending_add(r->flow, r->txn, t->lane, &p, r->event->json, whole ? STR_NULL : input, r->event->accepted_ms)) return ERR_OK;
     return fault_set(r->fault, ERR_NOMEM, NULL);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "matcher.h"
+#include "parameters.h"
 #include "path.h"
 #include "pattern.h"
 #include "document.h"
@@ -17,6 +18,7 @@ void target_view_release(struct target_view *t) {
     transform_free(t->transform);
     path_free(t->partition_key_path);
     path_free(t->group_path);
+    parameters_free(t->parameters);
     arena_fini(&t->arena);
     free(t);
 }

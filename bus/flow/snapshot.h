@@ -16,6 +16,7 @@ struct schedule;
 struct transform;
 struct path;
 struct matcher;
+struct parameters;
 
 struct tag {
     struct str key, value;
@@ -30,6 +31,7 @@ struct target_view {
     struct path *partition_key_path; /* NULL: none */
     struct path *group_path;         /* MessageGroupId that is a path; NULL: none, or constant */
     struct str group;
+    struct parameters *parameters;   /* HttpParameters, for an API destination; NULL: none */
     struct str dead_letter_arn;      /* absent: none */
     int32_t max_attempts;            /* retries after the first attempt: 0-185 */
     int64_t max_age_ms;
