@@ -6,8 +6,10 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "endpoints.h"
 #include "events.h"
 #include "operator.h"
+#include "partners.h"
 #include "signature.h"
 
 enum { THREADS_DEFAULT = 8, QUEUED_DEFAULT = 1024, SERVICES_MAX = 16, SESSIONS_MAX = 65536 };
@@ -316,8 +318,10 @@ static enum err join(struct api *api, const struct service *const *services, siz
 
 static enum err join_all(struct api *api, struct fault *fault) {
     const struct service events = {"events", events_operations, events_handlers, api}, bus = {"bus", bus_operations, bus_handlers, api};
-    const struct service *all[SERVICES_MAX] = {&events, &bus};
-    size_t count = 2, kinds;
+    const struct service partners = {"events", partners_operations, partners_handlers, api},
+                         endpoints = {"events", endpoints_operations, endpoints_handlers, api};
+    const struct service *all[SERVICES_MAX] = {&events, &bus, &partners, &endpoints};
+    size_t count = 4, kinds;
     const struct service *const *of_kinds = flow_services(api->flow, &kinds);
     assert(count + kinds <= SERVICES_MAX);
     for (size_t i = 0; i < kinds; i++) all[count++] = of_kinds[i];
