@@ -84,6 +84,12 @@ static enum err accept_event(struct batch *b, struct str account, const struct b
     return route_on_bus(&b->r, bus);
 }
 
+static void lose(const struct batch *b, const struct entry *e) {
+    COUNT(&b->flow->counters, lost);
+    log_line(LOG_WARN, "accept", "an event for a bus that does not exist is lost (aws-quirks)", LOG_S("account", b->x->caller->account),
+             LOG_S("bus", e->bus), LOG_S("source", e->source), LOG_S("detail_type", e->detail_type));
+}
+
 /* A partner's entry: an event of its own for each customer. */
 static enum err accept_routes(struct batch *b, const struct accept_route *route, const struct entry *e, struct txn *txn, struct fault *fault) {
     enum err err = ERR_OK;
@@ -115,6 +121,7 @@ static void accept_entry(struct batch *b, const struct entry *given, struct entr
         refuse(b, result, err, fault->message);
         return;
     }
+    if (!bus && !route) lose(b, &e);
     if (txn.count) {
         struct id swap = b->claimed[b->written]; /* ids whose events wrote something come first: those are stored */
         b->claimed[b->written++] = b->claimed[b->claimed_count - 1];

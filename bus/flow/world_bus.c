@@ -79,7 +79,7 @@ enum err world_new_bus(struct world *w, struct bus_ref bus, const struct bus_spe
         err = fault_set(fault, ERR_NOT_FOUND, "Account %.*s does not exist.", STR_ARG(bus.account));
     else if (bus_slot_locked(w, bus))
         err = fault_set(fault, ERR_EXISTS, "Event bus %.*s already exists.", STR_ARG(bus.name));
-    else if ((int64_t)account->bus_count >= w->o.settings->buses_per_account || spec->tag_count > TAGS_MAX)
+    else if ((int64_t)account->bus_count >= settings_quotas(w->o.settings).buses_per_account || spec->tag_count > TAGS_MAX)
         err = fault_set(fault, ERR_LIMIT, NULL);
     else if (spec->partner)
         err = source_binds_locked(w, bus, fault);
@@ -204,9 +204,9 @@ enum err world_set_policy(struct world *w, struct bus_ref bus, struct str policy
     struct bus_slot *slot;
     pthread_mutex_lock(&w->lock);
     enum err err = bus_need_locked(w, bus, &slot, fault);
-    if (!err && policy.p && (int64_t)policy.n > w->o.settings->policy_characters)
+    if (!err && policy.p && (int64_t)policy.n > settings_quotas(w->o.settings).policy_characters)
         err = fault_set(fault, ERR_POLICY_LENGTH, "The policy has %zu characters; %lld are allowed.", policy.n,
-                        (long long)w->o.settings->policy_characters);
+                        (long long)settings_quotas(w->o.settings).policy_characters);
     if (!err && policy.p) err = policy_names_bus(policy, slot->head->arn, fault);
     if (!err) err = put_policy_locked(w, slot, policy, fault);
     pthread_mutex_unlock(&w->lock);
@@ -228,7 +228,7 @@ enum err world_add_permission(struct world *w, struct bus_ref bus, struct str si
                                                .condition_type = condition_type,
                                                .condition_key = condition_key,
                                                .condition_value = condition_value};
-        err = policy_permission_add(slot->head->policy_text, &permission, (size_t)w->o.settings->policy_characters, &document, fault);
+        err = policy_permission_add(slot->head->policy_text, &permission, (size_t)settings_quotas(w->o.settings).policy_characters, &document, fault);
     }
     if (!err) err = put_policy_locked(w, slot, buf_str(&document), fault);
     pthread_mutex_unlock(&w->lock);

@@ -56,7 +56,7 @@ enum err world_put_rule(struct world *w, const struct rule_spec *spec, struct ar
         struct rule_view *old = rule_find(slot, spec->name);
         if (old && !record_rule_draft(old, a, &draft))
             err = fault_set(fault, ERR_NOMEM, NULL);
-        else if (!old && ((int64_t)slot->rule_count >= w->o.settings->rules_per_bus || spec->tag_count > TAGS_MAX))
+        else if (!old && ((int64_t)slot->rule_count >= settings_quotas(w->o.settings).rules_per_bus || spec->tag_count > TAGS_MAX))
             err = fault_set(fault, ERR_LIMIT, NULL);
         draft.pattern = spec->pattern.n ? spec->pattern : STR_NULL;
         draft.schedule = spec->schedule.n ? spec->schedule : STR_NULL;
@@ -292,7 +292,7 @@ enum err world_put_targets(struct world *w, struct bus_ref bus, struct str name,
         }
         target_view_release(t);
     }
-    if (!err && (int64_t)n > w->o.settings->targets_per_rule) err = fault_set(fault, ERR_LIMIT, NULL);
+    if (!err && (int64_t)n > settings_quotas(w->o.settings).targets_per_rule) err = fault_set(fault, ERR_LIMIT, NULL);
     if (!err && *failure_count < count) err = store_targets_locked(w, slot, rule, list, n, a, fault);
     pthread_mutex_unlock(&w->lock);
     return err;
