@@ -36,13 +36,11 @@ struct str api_durability(const struct api *api);
 struct caller *api_caller_of(struct call *call);
 enum err api_authorize(struct call *call, const char *action, struct str resource, const struct condition_value *keys, size_t count) MUST_USE;
 
-/* Done of a struct accept whose ctx is a call with a struct events_put_events_answer: fills that in and ends the call. */
-void events_put_done(struct accept *x);
-
 /* The services of this layer; `self` is the struct api. */
 extern const struct handler_row events_handlers[];
 extern const struct handler_row partners_handlers[];
 extern const struct handler_row endpoints_handlers[];
+extern const struct handler_row explain_handlers[];
 extern const struct handler_row bus_handlers[];
 
 #endif

@@ -6,6 +6,7 @@
 #include "json.h"
 #include "page.h"
 #include "pattern.h"
+#include "rule_warnings.h"
 #include "world_endpoint.h"
 
 enum { LIST_LIMIT = 100 };
@@ -137,7 +138,9 @@ static enum err delete_event_bus(void *self, struct call *call) {
     const struct events_delete_event_bus *in = call->in;
     struct bus_ref bus;
     enum err err = on_bus(self, call, in->name, &bus);
-    return err ? err : world_delete_bus(world_of(self), bus, &call->fault);
+    if (!err) err = world_delete_bus(world_of(self), bus, &call->fault);
+    if (!err) seen_forget(flow_seen(api_flow(self)), world_bus_arn(world_of(self), call->arena, bus));
+    return err;
 }
 
 static enum err describe_event_bus(void *self, struct call *call) {
@@ -258,7 +261,9 @@ static enum err put_rule(void *self, struct call *call) {
     if (err) return err;
     spec.tags = tags;
     spec.tag_count = in->tags.n;
-    return world_put_rule(world_of(self), &spec, call->arena, &out->arn, &call->fault);
+    err = world_put_rule(world_of(self), &spec, call->arena, &out->arn, &call->fault);
+    if (!err) rule_warnings(call, bus, in->name, in->pattern, &out->warnings);
+    return err;
 }
 
 static enum err delete_rule(void *self, struct call *call) {
@@ -447,7 +452,7 @@ static struct entry entry_of(const struct events_entry *e) {
 }
 
 /* On the committer's thread: only the answer is put together here. */
-void events_put_done(struct accept *x) {
+static void put_events_done(struct accept *x) {
     struct call *call = x->ctx;
     struct events_put_events_answer *out = call->out;
     if (x->err) {
@@ -509,7 +514,7 @@ static enum err put_events(void *self, struct call *call) {
                          .arena = call->arena,
                          .entries = entries,
                          .count = in->entries.n,
-                         .done = events_put_done,
+                         .done = put_events_done,
                          .ctx = call};
     flow_accept(flow, x);
     return ERR_PENDING;
