@@ -620,6 +620,25 @@ static struct str policy_text(struct loader *l, const struct ynode *n, struct st
     return text;
 }
 
+/* Tags are set for themselves, whether the resource is new or not; ones that the file does not name stay. */
+static void load_tags(struct loader *l, const struct ynode *tags, struct str arn, struct str what) {
+    if (!named(l, tags)) return;
+    struct request r;
+    begin(&r);
+    member(&r, "ResourceARN", arn);
+    json_key(&r.j, STR("Tags"));
+    json_array_begin(&r.j);
+    for (const struct ynode *c = named(l, tags); c; c = c->next) {
+        struct str value = text_of(l, c);
+        json_object_begin(&r.j);
+        json_key_str(&r.j, "Key", c->key);
+        json_key_str(&r.j, "Value", value.p ? value : STR(""));
+        json_object_end(&r.j);
+    }
+    json_array_end(&r.j);
+    declare(l, &r, "events.TagResource", NULL, tags, arena_printf(l->arena, "tags of %.*s", STR_ARG(what)));
+}
+
 static void load_bus(struct loader *l, const struct ynode *n) {
     if (!check_map(l, n, "bus")) return;
     bool is_default = str_eqz(n->key, "default");
@@ -632,6 +651,9 @@ static void load_bus(struct loader *l, const struct ynode *n) {
         declare(l, &r, is_default ? "events.UpdateEventBus" : "events.CreateEventBus", "events.UpdateEventBus", n,
                 WHAT(l, "event bus", n->key));
     }
+    load_tags(l, get(n, "tags"),
+              arena_printf(l->arena, "arn:aws:events:%.*s:%.*s:event-bus/%.*s", STR_ARG(l->region), STR_ARG(l->account), STR_ARG(n->key)),
+              WHAT(l, "event bus", n->key));
     const struct ynode *policy = get(n, "policy");
     if (!policy || policy->kind == YNODE_NULL) return;
     begin(&r);
@@ -847,6 +869,11 @@ static void load_rule(struct loader *l, const struct ynode *n, struct str bus) {
     struct str what =
         arena_printf(l->arena, "rule %.*s on event bus %.*s of account %.*s", STR_ARG(n->key), STR_ARG(bus), STR_ARG(l->account));
     declare(l, &r, "events.PutRule", NULL, n, what);
+    bool custom = !str_eqz(bus, "default");
+    load_tags(l, get(n, "tags"),
+              arena_printf(l->arena, "arn:aws:events:%.*s:%.*s:rule/%.*s%s%.*s", STR_ARG(l->region), STR_ARG(l->account),
+                           custom ? (int)bus.n : 0, bus.p, custom ? "/" : "", STR_ARG(n->key)),
+              what);
     const struct ynode *targets = get(n, "targets");
     if (!targets || targets->kind == YNODE_NULL || !named(l, targets)) return;
     begin(&r);

@@ -21,6 +21,7 @@ const struct rulefile_key rulefile_keys[] = {
 
     {"bus", "description", "text"},
     {"bus", "policy", "IAM document with Version and Statement, or a list of short statements"},
+    {"bus", "tags", "tags of the bus"},
     {"bus", "rules", "rules by name"},
 
     {"statement", "sid", "id of the statement"},
@@ -33,6 +34,7 @@ const struct rulefile_key rulefile_keys[] = {
     {"rule", "pattern", "event pattern"},
     {"rule", "schedule", "rate(...) or cron(...)"},
     {"rule", "state", "ENABLED (default) or DISABLED"},
+    {"rule", "tags", "tags of the rule"},
     {"rule", "targets", "targets by id"},
 
     {"target", "bus", "event bus: name in the same account, or ARN"},

@@ -232,3 +232,21 @@ int64_t schedule_next(const struct schedule *s, int64_t after_ms) {
     }
     return -1;
 }
+
+/* Whether something fires in (t, until] can only change from yes to no as t grows: the last t with a yes stands one before the firing. */
+int64_t schedule_last(const struct schedule *s, int64_t after_ms, int64_t until_ms) {
+    if (after_ms < 0) after_ms = 0;
+    if (s->rate_ms) return until_ms - after_ms < s->rate_ms ? -1 : after_ms + (until_ms - after_ms) / s->rate_ms * s->rate_ms;
+    int64_t last = schedule_next(s, after_ms), low = after_ms, high = until_ms;
+    if (last < 0 || last > until_ms) return -1;
+    while (low < high - 1) {
+        int64_t middle = low + (high - low) / 2, next = schedule_next(s, middle);
+        if (next >= 0 && next <= until_ms) {
+            low = middle;
+            last = next;
+        } else {
+            high = middle;
+        }
+    }
+    return last;
+}

@@ -15,5 +15,7 @@ void schedule_free(struct schedule *s);
 /* The first firing after after_ms (milliseconds since 1970), or -1 when there is none within a hundred years. A rate fires one period after
  * after_ms. */
 int64_t schedule_next(const struct schedule *s, int64_t after_ms);
+/* The last of the firings after after_ms and at or before until_ms (a rate's are counted from after_ms), or -1 when there is none. */
+int64_t schedule_last(const struct schedule *s, int64_t after_ms, int64_t until_ms);
 
 #endif

@@ -1,10 +1,13 @@
 /* The events service: EventBridge's operations on buses, rules, targets and events, on top of the world and the flow. */
+#include "arn.h"
 #include "engine.h"
 #include "event.h"
 #include "events.h"
 #include "json.h"
+#include "page.h"
 #include "pattern.h"
 #include "rule_warnings.h"
+#include "world_endpoint.h"
 
 enum { LIST_LIMIT = 100 };
 
@@ -30,29 +33,6 @@ static enum err on_rule(void *self, struct call *call, struct str bus_name, stru
     return err ? err : allowed(call, world_rule_arn(world_of(self), call->arena, *bus, rule.p ? rule : STR("*")), NULL, 0);
 }
 
-/* ---- pages -------------------------------------------------------------------------------------------------------------------------- */
-/* A token is the name after which the next page begins: it stays right whatever is added or removed meanwhile. */
-static enum err page_begin(struct call *call, struct str token, struct str *after) {
-    *after = STR_NULL;
-    if (!token.p) return ERR_OK;
-    struct buf text;
-    buf_init(&text, 0);
-    bool ok = hash_from_base64(&text, token) && text.n > 2 && memcmp(text.p, "1:", 2) == 0;
-    if (ok) *after = arena_str(call->arena, str_skip(buf_str(&text), 2));
-    buf_fini(&text);
-    return ok && after->p ? ERR_OK : fault_at(&call->fault, ERR_VALIDATION, "nextToken", 0, 0, "Parameter NextToken is not valid.");
-}
-
-static struct str page_end(struct call *call, bool more, struct str last) {
-    if (!more) return STR_NULL;
-    struct buf text;
-    buf_init(&text, 0);
-    hash_base64(&text, arena_printf(call->arena, "1:%.*s", STR_ARG(last)));
-    struct str token = text.failed ? STR_NULL : arena_str(call->arena, buf_str(&text));
-    buf_fini(&text);
-    return token;
-}
-
 static size_t limit_of(struct opt_i64 limit) { return limit.set ? (size_t)limit.v : LIST_LIMIT; }
 
 /* ---- buses ----------------------------------------------------------------------------------------------------------------------------
@@ -68,19 +48,66 @@ static enum err tag_with(void *self, struct call *call, struct str arn, struct l
     return world_tag(world_of(self), arn, tags, list.n, &call->fault);
 }
 
+static struct bus_spec bus_spec_of(struct str description, struct str kms_key, const struct events_dead_letter *dead_letter,
+                                   const struct events_log_config *log) {
+    return (struct bus_spec){.description = description,
+                             .dead_letter_arn = dead_letter ? dead_letter->arn : STR_NULL,
+                             .kms_key = kms_key,
+                             .log_level = log ? log->level : STR_NULL,
+                             .log_detail = log ? log->include_detail : STR_NULL};
+}
+
+static struct events_dead_letter *dead_letter_of(struct call *call, struct str arn) {
+    struct events_dead_letter *d = arn.p ? ARENA_NEW(call->arena, struct events_dead_letter) : NULL;
+    if (d) d->arn = arn;
+    return d;
+}
+
+static struct events_log_config *log_config_of(struct call *call, const struct bus_info *info) {
+    struct events_log_config *log = info->log_level.p || info->log_detail.p ? ARENA_NEW(call->arena, struct events_log_config) : NULL;
+    if (log) *log = (struct events_log_config){.level = info->log_level, .include_detail = info->log_detail};
+    return log;
+}
+
+/* A new resource's tags in the world's form; asks whether the caller may set them. */
+static enum err new_tags(struct call *call, struct str arn, struct list list, struct tag **tags) {
+    enum err err = list.n ? call->authorize(call, "events:TagResource", arn) : ERR_OK;
+    *tags = arena_array(call->arena, list.n, sizeof **tags);
+    if (!err && !*tags) err = no_memory(call);
+    for (size_t i = 0; !err && i < list.n; i++) {
+        const struct events_tag *t = LIST_AT(list, struct events_tag, i);
+        (*tags)[i] = (struct tag){t->key, t->value};
+    }
+    return err;
+}
+
+/* The name of a bus of a partner's source is the source's, and no other has a slash. */
+static enum err check_bus_name(struct call *call, const struct events_create_event_bus *in) {
+    if (in->event_source_name.p && !str_eq(in->event_source_name, in->name))
+        return fault_at(&call->fault, ERR_VALIDATION, "name", 0, 0,
+                        "The name of a partner event bus must be that of its event source: %.*s.", STR_ARG(in->event_source_name));
+    if (!in->event_source_name.p && str_find(in->name, '/', 0) < in->name.n)
+        return fault_at(&call->fault, ERR_VALIDATION, "name", 0, 0,
+                        "The name of a custom event bus can't contain the slash (/) character.");
+    return ERR_OK;
+}
+
 static enum err create_event_bus(void *self, struct call *call) {
     const struct events_create_event_bus *in = call->in;
     struct events_create_event_bus_answer *out = call->out;
     struct bus_ref bus = {call->account, in->name};
-    if (str_find(in->name, '/', 0) < in->name.n)
-        return fault_at(&call->fault, ERR_VALIDATION, "name", 0, 0,
-                        "The name of a custom event bus can't contain the slash (/) character.");
+    struct bus_spec spec = bus_spec_of(in->description, in->kms_key, in->dead_letter, in->log);
+    struct tag *tags;
+    enum err err = check_bus_name(call, in);
+    if (err) return err;
     out->arn = world_bus_arn(world_of(self), call->arena, bus);
-    enum err err = allowed(call, out->arn, NULL, 0);
-    if (!err)
-        err = world_create_bus(world_of(self), bus, in->description, in->dead_letter ? in->dead_letter->arn : STR_NULL, in->kms_key,
-                               &call->fault);
-    if (!err) err = tag_with(self, call, out->arn, in->tags);
+    err = allowed(call, out->arn, NULL, 0);
+    if (!err) err = new_tags(call, out->arn, in->tags, &tags);
+    if (err) return err;
+    spec.tags = tags;
+    spec.tag_count = in->tags.n;
+    spec.partner = in->event_source_name.p;
+    err = world_new_bus(world_of(self), bus, &spec, &call->fault);
     out->description = in->description;
     out->kms_key = in->kms_key;
     out->dead_letter = in->dead_letter;
@@ -94,17 +121,16 @@ static enum err update_event_bus(void *self, struct call *call) {
     struct bus_ref bus;
     struct bus_info info;
     enum err err = on_bus(self, call, in->name, &bus);
-    if (!err)
-        err = world_update_bus(world_of(self), bus, in->description, in->dead_letter ? in->dead_letter->arn : STR_NULL, in->kms_key,
-                               &call->fault);
+    struct bus_spec spec = bus_spec_of(in->description, in->kms_key, in->dead_letter, in->log);
+    if (!err) err = world_change_bus(world_of(self), bus, &spec, &call->fault);
     if (!err) err = world_describe_bus(world_of(self), bus, call->arena, &info, &call->fault);
     if (err) return err;
     *out = (struct events_update_event_bus_answer){.arn = info.arn,
                                                    .name = info.name,
                                                    .description = info.description,
                                                    .kms_key = info.kms_key,
-                                                   .dead_letter = in->dead_letter,
-                                                   .log = in->log};
+                                                   .dead_letter = dead_letter_of(call, info.dead_letter_arn),
+                                                   .log = log_config_of(call, &info)};
     return ERR_OK;
 }
 
@@ -131,9 +157,9 @@ static enum err describe_event_bus(void *self, struct call *call) {
                                                      .kms_key = info.kms_key,
                                                      .policy = info.policy,
                                                      .created_ms = {true, info.created_ms},
-                                                     .modified_ms = {true, info.modified_ms}};
-    if (info.dead_letter_arn.p && (out->dead_letter = ARENA_NEW(call->arena, struct events_dead_letter)))
-        out->dead_letter->arn = info.dead_letter_arn;
+                                                     .modified_ms = {true, info.modified_ms},
+                                                     .dead_letter = dead_letter_of(call, info.dead_letter_arn),
+                                                     .log = log_config_of(call, &info)};
     return ERR_OK;
 }
 
@@ -230,8 +256,12 @@ static enum err put_rule(void *self, struct call *call) {
                              .role_arn = in->role_arn,
                              .state = in->state,
                              .created_by = call->account};
+    struct tag *tags;
+    err = new_tags(call, world_rule_arn(world_of(self), call->arena, bus, in->name), in->tags, &tags);
+    if (err) return err;
+    spec.tags = tags;
+    spec.tag_count = in->tags.n;
     err = world_put_rule(world_of(self), &spec, call->arena, &out->arn, &call->fault);
-    if (!err) err = tag_with(self, call, out->arn, in->tags);
     if (!err) rule_warnings(call, bus, in->name, in->pattern, &out->warnings);
     return err;
 }
@@ -447,9 +477,27 @@ static void put_events_done(struct accept *x) {
     call->finish(call, items ? ERR_OK : no_memory(call));
 }
 
+/* An endpoint's entries go to its bus of this region; one that names a bus must mean that, by name or by the ARN in either region. */
+static enum err through_endpoint(void *self, struct call *call, const struct endpoint_info *endpoint, struct entry *e) {
+    struct arn arn;
+    struct str name = arn_parse(e->bus, &arn) ? arn_name(&arn, "event-bus") : e->bus;
+    bool own = !arn.service.p || str_eq(arn.account, endpoint->account);
+    if (e->bus.n && (!own || !str_eq(name, endpoint->bus)))
+        return fault_at(&call->fault, ERR_VALIDATION, "entries", 0, 0,
+                        "Parameter EventBusName is not valid. Reason: '%.*s' is not the event bus of endpoint %.*s.", STR_ARG(e->bus),
+                        STR_ARG(endpoint->name));
+    e->bus = world_bus_arn(world_of(self), call->arena, (struct bus_ref){endpoint->account, endpoint->bus});
+    return e->bus.p ? ERR_OK : no_memory(call);
+}
+
 static enum err put_events(void *self, struct call *call) {
     const struct events_put_events *in = call->in;
     struct flow *flow = api_flow(self);
+    struct endpoint_info endpoint;
+    if (in->endpoint_id.p) {
+        enum err err = world_find_endpoint(world_of(self), in->endpoint_id, call->arena, &endpoint, &call->fault);
+        if (err) return err;
+    }
     struct entry *entries = arena_array(call->arena, in->entries.n, sizeof *entries);
     struct accept *x = ARENA_NEW(call->arena, struct accept);
     if (!entries || !x) return no_memory(call);
@@ -457,6 +505,8 @@ static enum err put_events(void *self, struct call *call) {
     for (size_t i = 0; i < in->entries.n; i++) {
         entries[i] = entry_of(LIST_AT(in->entries, struct events_entry, i));
         total += event_entry_bytes(&entries[i]);
+        enum err err = in->endpoint_id.p ? through_endpoint(self, call, &endpoint, &entries[i]) : ERR_OK;
+        if (err) return err;
     }
     if (total > (size_t)flow_settings(flow)->entry_bytes)
         return fault_set(&call->fault, ERR_VALIDATION, "Total size of the entries in the request is over the limit.");

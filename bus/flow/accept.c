@@ -72,10 +72,11 @@ static bool claim(struct batch *b, struct id id, struct entry_result *result) {
 
 static void unclaim_last(struct batch *b) { dedup_settle(b->flow->dedup, &b->claimed[--b->claimed_count], 1, false); }
 
-static enum err accept_event(struct batch *b, const struct bus_view *bus, const struct entry *e, struct txn *txn, struct fault *fault) {
+static enum err accept_event(struct batch *b, struct str account, const struct bus_view *bus, const struct entry *e, struct txn *txn,
+                             struct fault *fault) {
     struct event event;
-    enum err err = event_build(e, b->x->caller->account, b->flow->region, b->now_ms, b->flow->settings, b->x->arena, &event, fault);
-    if (err || !bus) return err; /* no bus: aws-quirks, the event is taken and lost */
+    enum err err = event_build(e, account, b->flow->region, b->now_ms, b->flow->settings, b->x->arena, &event, fault);
+    if (err || !bus) return err; /* no bus: aws-quirks, or a partner without customers: the event is taken and lost */
     b->r.txn = txn;
     b->r.event = &event;
     b->r.fault = fault;
@@ -84,13 +85,29 @@ static enum err accept_event(struct batch *b, const struct bus_view *bus, const 
     return route_on_bus(&b->r, bus);
 }
 
+static void lose(const struct batch *b, const struct entry *e) {
+    COUNT(&b->flow->counters, lost);
+    log_line(LOG_WARN, "accept", "an event for a bus that does not exist is lost (aws-quirks)", LOG_S("account", b->x->caller->account),
+             LOG_S("bus", e->bus), LOG_S("source", e->source), LOG_S("detail_type", e->detail_type));
+}
+
+/* A partner's entry: an event of its own for each customer. */
+static enum err accept_routes(struct batch *b, const struct accept_route *route, const struct entry *e, struct txn *txn, struct fault *fault) {
+    enum err err = ERR_OK;
+    if (!route->count) return accept_event(b, b->x->caller->account, NULL, e, txn, fault);
+    for (size_t i = 0; i < route->count && !err; i++)
+        err = accept_event(b, route->accounts[i], snapshot_bus(b->r.snapshot, route->accounts[i], route->bus), e, txn, fault);
+    return err;
+}
+
 /* One entry, all or nothing: its operations join the batch's only when it is accepted. */
 static void accept_entry(struct batch *b, const struct entry *given, struct entry_result *result, struct fault *fault) {
+    const struct accept_route *route = b->x->routes ? &b->x->routes[given - b->x->entries] : NULL;
     struct entry e = *given;
     if (!e.has_id) e.id = id_random();
     *result = (struct entry_result){.id = e.id};
-    const struct bus_view *bus;
-    enum err err = find_bus(b, &e, &bus, fault);
+    const struct bus_view *bus = NULL;
+    enum err err = route ? ERR_OK : find_bus(b, &e, &bus, fault);
     if (!err && bus) err = authorize_put(b, bus, &e, fault);
     if (err) {
         refuse(b, result, err, fault->message);
@@ -99,13 +116,14 @@ static void accept_entry(struct batch *b, const struct entry *given, struct entr
     if (e.has_id && !claim(b, e.id, result)) return;
     struct txn txn;
     txn_init(&txn, b->x->arena);
-    err = accept_event(b, bus, &e, &txn, fault);
+    err = route ? accept_routes(b, route, &e, &txn, fault) : accept_event(b, b->x->caller->account, bus, &e, &txn, fault);
     if (err) {
         if (e.has_id) unclaim_last(b);
         refuse(b, result, err, fault->message);
         return;
     }
     b->accepted++;
+    if (!bus && !route) lose(b, &e);
     if (e.has_id && txn.count) {
         struct id swap = b->claimed[b->written]; /* ids whose events wrote something come first: those are stored */
         b->claimed[b->written++] = b->claimed[b->claimed_count - 1];

@@ -157,8 +157,8 @@ enum err event_build(const struct entry *e, struct str account, struct str regio
     return ERR_OK;
 }
 
-enum err event_build_scheduled(struct str account, struct str region, struct str rule_arn, int64_t now_ms, const struct settings *settings,
-                               struct arena *a, struct event *ev, struct fault *fault) {
+enum err event_build_scheduled(struct str account, struct str region, struct str rule_arn, int64_t due_ms, int64_t now_ms,
+                               const struct settings *settings, struct arena *a, struct event *ev, struct fault *fault) {
     struct str *resources = ARENA_NEW(a, struct str);
     if (!resources) return fault_set(fault, ERR_NOMEM, NULL);
     *resources = rule_arn;
@@ -169,6 +169,6 @@ enum err event_build_scheduled(struct str account, struct str region, struct str
                       .detail = STR("{}"),
                       .resources = resources,
                       .resource_count = 1,
-                      .time_ms = now_ms};
+                      .time_ms = due_ms};
     return event_build(&e, account, region, now_ms, settings, a, ev, fault);
 }

@@ -20,8 +20,9 @@ size_t event_entry_bytes(const struct entry *e);
  * AWS's sentence: ERR_INVALID_ARGUMENT, ERR_MALFORMED_DETAIL, ERR_VALIDATION (too large, or not UTF-8), ERR_NOMEM. */
 enum err event_build(const struct entry *e, struct str account, struct str region, int64_t now_ms, const struct settings *settings, struct arena *a,
                      struct event *event, struct fault *fault) MUST_USE;
-/* What a schedule sends: source aws.events, detail-type "Scheduled Event", detail {}, resources [rule arn]. */
-enum err event_build_scheduled(struct str account, struct str region, struct str rule_arn, int64_t now_ms, const struct settings *settings,
-                               struct arena *a, struct event *event, struct fault *fault) MUST_USE;
+/* What a schedule sends: source aws.events, detail-type "Scheduled Event", detail {}, resources [rule arn]. Its time is the one it was due at;
+ * it is accepted now. */
+enum err event_build_scheduled(struct str account, struct str region, struct str rule_arn, int64_t due_ms, int64_t now_ms,
+                               const struct settings *settings, struct arena *a, struct event *event, struct fault *fault) MUST_USE;
 
 #endif

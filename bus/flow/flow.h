@@ -46,12 +46,19 @@ size_t flow_remembered_ids(struct flow *f);
 struct seen *flow_seen(struct flow *f);
 enum err flow_store_stats(struct flow *f, struct store_stats *stats, struct fault *fault) MUST_USE;
 
+/* Whose buses an entry of a partner goes to: the bus of that name of each account, and the event is that account's. None: it is taken, and lost. */
+struct accept_route {
+    const struct str *accounts;
+    size_t count;
+    struct str bus;
+};
 /* One batch of events. The caller fills the upper part and owns all memory until `done`. */
 struct accept {
     struct caller *caller;
     struct arena *arena;          /* everything the batch needs on its way is taken from it */
     const struct entry *entries;
     size_t count;
+    const struct accept_route *routes; /* one for each entry, in place of its bus: the caller was asked already; NULL: entries name their buses */
     void (*done)(struct accept *x);
     void *ctx;
     struct entry_result *results; /* one for each entry, in the arena */

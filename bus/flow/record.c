@@ -42,6 +42,8 @@ void record_write_bus(struct buf *out, const struct bus_draft *d) {
     given(&j, "policy", d->policy);
     given(&j, "deadLetterArn", d->dead_letter_arn);
     given(&j, "kmsKey", d->kms_key);
+    given(&j, "logLevel", d->log_level);
+    given(&j, "logDetail", d->log_detail);
     json_key_i64(&j, "created", d->created_ms);
     json_key_i64(&j, "modified", d->modified_ms);
     write_tags(&j, d->tags, d->tag_count);
@@ -118,6 +120,7 @@ enum err record_bus(struct str json, struct str region, struct bus_head **out, s
         bool ok = keep(&h->arena, root, "account", &h->account) && keep(&h->arena, root, "name", &h->name) &&
                   keep(&h->arena, root, "description", &h->description) && keep(&h->arena, root, "policy", &h->policy_text) &&
                   keep(&h->arena, root, "deadLetterArn", &h->dead_letter_arn) && keep(&h->arena, root, "kmsKey", &h->kms_key) &&
+                  keep(&h->arena, root, "logLevel", &h->log_level) && keep(&h->arena, root, "logDetail", &h->log_detail) &&
                   read_tags(&h->arena, root, &h->tags, &h->tag_count);
         h->created_ms = number_of(root, "created", 0);
         h->modified_ms = number_of(root, "modified", 0);
@@ -269,6 +272,8 @@ void record_bus_draft(const struct bus_head *h, struct bus_draft *d) {
                             .policy = h->policy_text,
                             .dead_letter_arn = h->dead_letter_arn,
                             .kms_key = h->kms_key,
+                            .log_level = h->log_level,
+                            .log_detail = h->log_detail,
                             .created_ms = h->created_ms,
                             .modified_ms = h->modified_ms,
                             .tags = h->tags,

@@ -8,7 +8,7 @@
 
 /* What a record is made from: borrowed strings, absent ones left out. */
 struct bus_draft {
-    struct str account, name, description, policy, dead_letter_arn, kms_key;
+    struct str account, name, description, policy, dead_letter_arn, kms_key, log_level, log_detail;
     int64_t created_ms, modified_ms;
     const struct tag *tags;
     size_t tag_count;

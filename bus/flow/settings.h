@@ -19,7 +19,14 @@ struct setting_row {
 extern const struct setting_row setting_rows[]; /* ended by key == NULL */
 
 void settings_default(struct settings *s);
-/* Sets one by its key. ERR_NOT_FOUND for an unknown key, ERR_VALIDATION for a value that is no whole number or out of bounds. */
+/* Sets one by its key. ERR_NOT_FOUND for an unknown key, ERR_VALIDATION for a value that is no whole number or out of bounds. A setting that is 0 or 1
+ * is false or true as well. */
 enum err settings_set(struct settings *s, struct str key, struct str value, struct fault *fault) MUST_USE;
+
+/* The quotas that hold: with aws-quirks at most the service's own (100 buses an account, 300 rules a bus, 5 targets a rule, 10,240 characters a policy). */
+struct quotas {
+    int64_t buses_per_account, rules_per_bus, targets_per_rule, policy_characters;
+};
+struct quotas settings_quotas(const struct settings *s);
 
 #endif

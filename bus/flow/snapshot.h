@@ -57,7 +57,7 @@ struct rule_view {
 struct bus_head {
     _Atomic int refs;
     struct arena arena;
-    struct str account, name, arn, description, policy_text, dead_letter_arn, kms_key;
+    struct str account, name, arn, description, policy_text, dead_letter_arn, kms_key, log_level, log_detail;
     int64_t created_ms, modified_ms;
     struct policy *policy;           /* NULL: none */
     struct tag *tags;

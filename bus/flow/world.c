@@ -373,6 +373,8 @@ static void change_delete_account(struct world *w, struct change *c, struct str 
     at = 0;
     while (map_next(&w->keys, &at, &key, &value))
         if (str_eq(((struct key *)value)->caller->account, id)) change_delete(c, "key", key);
+    sources_delete_locked(w, c, id);
+    endpoints_delete_locked(w, c, id);
 }
 
 enum err world_delete_account(struct world *w, struct str id, struct fault *fault) {
@@ -398,6 +400,8 @@ enum err world_delete_account(struct world *w, struct str id, struct fault *faul
         at = 0;
         while (map_next(&w->keys, &at, &key, &value))
             if (str_eq(((struct key *)value)->caller->account, id)) key_detach(w, key);
+        sources_deleted_locked(w, id);
+        endpoints_deleted_locked(w, id);
         account_free(map_remove(&w->accounts, id));
         world_changed_locked(w);
     }
@@ -744,6 +748,16 @@ static enum err load_rule(void *ctx, struct str key, struct str value) {
     return err ? damaged(l->fault, "rule", key) : ERR_OK;
 }
 
+static enum err load_source(void *ctx, struct str key, struct str value) {
+    struct loading *l = ctx;
+    return source_load(l->w, key, value, l->fault) ? damaged(l->fault, "partner event source", key) : ERR_OK;
+}
+
+static enum err load_endpoint(void *ctx, struct str key, struct str value) {
+    struct loading *l = ctx;
+    return endpoint_load(l->w, key, value, l->fault) ? damaged(l->fault, "endpoint", key) : ERR_OK;
+}
+
 static enum err load_number(void *ctx, struct str key, struct str value) {
     struct loading *l = ctx;
     if (!str_to_i64(value, &l->w->number_limit)) return damaged(l->fault, "number", key);
@@ -759,7 +773,9 @@ static enum err load(struct world *w, struct fault *fault) {
                  {{"account", 7}, load_account},
                  {{"key", 3}, load_key},
                  {{"bus", 3}, load_bus},
-                 {{"rule", 4}, load_rule}};
+                 {{"rule", 4}, load_rule},
+                 {{"partner", 7}, load_source},
+                 {{"endpoint", 8}, load_endpoint}};
     struct store *store = committer_store(w->o.committer);
     struct loading l = {w, fault};
     enum err err = ERR_OK;
@@ -779,6 +795,9 @@ enum err world_open(const struct world_options *options, struct world **out, str
     map_init(&w->accounts);
     map_init(&w->keys);
     map_init(&w->buses);
+    map_init(&w->sources);
+    map_init(&w->endpoints);
+    map_init(&w->endpoint_ids);
     w->compactor = compactor_new(w);
     enum err err = w->compactor ? load(w, fault) : fault_set(fault, ERR_NOMEM, NULL);
     if (!err) {
@@ -810,6 +829,8 @@ void world_close(struct world *w) {
     map_fini(&w->accounts);
     map_fini(&w->keys);
     map_fini(&w->buses);
+    sources_free(w);
+    endpoints_free(w);
     snapshot_cell_free(w->cell);
     pthread_mutex_destroy(&w->lock);
     pthread_rwlock_destroy(&w->keys_lock);

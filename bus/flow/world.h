@@ -78,12 +78,27 @@ struct str world_rule_arn(const struct world *w, struct arena *a, struct bus_ref
 struct bus_info {
     struct str name, arn, description, policy /* absent: none */, dead_letter_arn, kms_key;
     int64_t created_ms, modified_ms;
+    struct str log_level, log_detail;
 };
-enum err world_create_bus(struct world *w, struct bus_ref bus, struct str description, struct str dead_letter_arn, struct str kms_key,
-                          struct fault *fault) MUST_USE;
-/* Absent strings leave what is there. */
-enum err world_update_bus(struct world *w, struct bus_ref bus, struct str description, struct str dead_letter_arn, struct str kms_key,
-                          struct fault *fault) MUST_USE;
+/* What is said about a bus when it is made or changed; absent strings: nothing. */
+struct bus_spec {
+    struct str description, dead_letter_arn, kms_key, log_level, log_detail;
+    const struct tag *tags; /* of a new bus */
+    size_t tag_count;
+    bool partner;           /* a new bus of the partner event source of its name (world_partner.h) */
+};
+/* ERR_EXISTS, ERR_LIMIT (buses-per-account, or more than 50 tags), ERR_NOT_FOUND for the account or the event source. */
+enum err world_new_bus(struct world *w, struct bus_ref bus, const struct bus_spec *spec, struct fault *fault) MUST_USE;
+/* What is absent stays; tags are left alone. */
+enum err world_change_bus(struct world *w, struct bus_ref bus, const struct bus_spec *spec, struct fault *fault) MUST_USE;
+static inline enum err MUST_USE world_create_bus(struct world *w, struct bus_ref bus, struct str description, struct str dead_letter_arn,
+                                                 struct str kms_key, struct fault *fault) {
+    return world_new_bus(w, bus, &(struct bus_spec){.description = description, .dead_letter_arn = dead_letter_arn, .kms_key = kms_key}, fault);
+}
+static inline enum err MUST_USE world_update_bus(struct world *w, struct bus_ref bus, struct str description, struct str dead_letter_arn,
+                                                 struct str kms_key, struct fault *fault) {
+    return world_change_bus(w, bus, &(struct bus_spec){.description = description, .dead_letter_arn = dead_letter_arn, .kms_key = kms_key}, fault);
+}
 /* A bus that is not there is fine. "Cannot delete event bus default." "EventBus can't be deleted since it has rules." */
 enum err world_delete_bus(struct world *w, struct bus_ref bus, struct fault *fault) MUST_USE;
 enum err world_describe_bus(struct world *w, struct bus_ref bus, struct arena *a, struct bus_info *info, struct fault *fault) MUST_USE;
@@ -104,6 +119,8 @@ struct rule_spec {
     bool disabled;
     struct str state;      /* as given: ENABLED, DISABLED, ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS */
     struct str created_by; /* the calling account */
+    const struct tag *tags; /* of a new rule; one that is there keeps its own, as with the service */
+    size_t tag_count;
 };
 struct rule_info {
     struct str name, arn, bus, pattern, schedule, description, role_arn, state, managed_by, created_by;

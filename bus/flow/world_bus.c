@@ -69,8 +69,7 @@ static enum err store_bus_locked(struct world *w, const struct bus_draft *draft,
     return err;
 }
 
-enum err world_create_bus(struct world *w, struct bus_ref bus, struct str description, struct str dead_letter_arn, struct str kms_key,
-                          struct fault *fault) {
+enum err world_new_bus(struct world *w, struct bus_ref bus, const struct bus_spec *spec, struct fault *fault) {
     if (!name_is_valid(bus.name))
         return fault_at(fault, ERR_VALIDATION, "name", 0, 0, "'%.*s' is not a name of an event bus.", STR_ARG(bus.name));
     pthread_mutex_lock(&w->lock);
@@ -80,32 +79,39 @@ enum err world_create_bus(struct world *w, struct bus_ref bus, struct str descri
         err = fault_set(fault, ERR_NOT_FOUND, "Account %.*s does not exist.", STR_ARG(bus.account));
     else if (bus_slot_locked(w, bus))
         err = fault_set(fault, ERR_EXISTS, "Event bus %.*s already exists.", STR_ARG(bus.name));
-    else if ((int64_t)account->bus_count >= w->o.settings->buses_per_account)
+    else if ((int64_t)account->bus_count >= settings_quotas(w->o.settings).buses_per_account || spec->tag_count > TAGS_MAX)
         err = fault_set(fault, ERR_LIMIT, NULL);
+    else if (spec->partner)
+        err = source_binds_locked(w, bus, fault);
     int64_t now = clock_now_ms();
     struct bus_draft draft = {.account = bus.account,
                               .name = bus.name,
-                              .description = description,
-                              .dead_letter_arn = dead_letter_arn,
-                              .kms_key = kms_key,
+                              .description = spec->description,
+                              .dead_letter_arn = spec->dead_letter_arn,
+                              .kms_key = spec->kms_key,
+                              .log_level = spec->log_level,
+                              .log_detail = spec->log_detail,
                               .created_ms = now,
-                              .modified_ms = now};
+                              .modified_ms = now,
+                              .tags = spec->tags,
+                              .tag_count = spec->tag_count};
     if (!err) err = store_bus_locked(w, &draft, fault);
     pthread_mutex_unlock(&w->lock);
     return err;
 }
 
-enum err world_update_bus(struct world *w, struct bus_ref bus, struct str description, struct str dead_letter_arn, struct str kms_key,
-                          struct fault *fault) {
+enum err world_change_bus(struct world *w, struct bus_ref bus, const struct bus_spec *spec, struct fault *fault) {
     struct bus_slot *slot;
     pthread_mutex_lock(&w->lock);
     enum err err = bus_need_locked(w, bus, &slot, fault);
     if (!err) {
         struct bus_draft draft;
         record_bus_draft(slot->head, &draft);
-        if (description.p) draft.description = description;
-        if (dead_letter_arn.p) draft.dead_letter_arn = dead_letter_arn;
-        if (kms_key.p) draft.kms_key = kms_key;
+        if (spec->description.p) draft.description = spec->description;
+        if (spec->dead_letter_arn.p) draft.dead_letter_arn = spec->dead_letter_arn;
+        if (spec->kms_key.p) draft.kms_key = spec->kms_key;
+        if (spec->log_level.p) draft.log_level = spec->log_level;
+        if (spec->log_detail.p) draft.log_detail = spec->log_detail;
         draft.modified_ms = clock_now_ms();
         err = store_bus_locked(w, &draft, fault);
     }
@@ -123,9 +129,11 @@ enum err world_delete_bus(struct world *w, struct bus_ref bus, struct fault *fau
         struct change c;
         change_init(&c);
         change_delete(&c, "bus", bus_key(&c.arena, bus));
+        source_unbind_locked(w, &c, bus);
         err = change_commit(w, &c, fault);
         if (!err) {
             bus_detach_locked(w, bus);
+            source_unbound_locked(w, bus);
             world_changed_locked(w);
         }
     }
@@ -141,7 +149,9 @@ static bool copy_bus(struct arena *a, const struct bus_head *h, struct bus_info 
                               arena_str(a, h->dead_letter_arn),
                               arena_str(a, h->kms_key),
                               h->created_ms,
-                              h->modified_ms};
+                              h->modified_ms,
+                              arena_str(a, h->log_level),
+                              arena_str(a, h->log_detail)};
     return info->name.p && info->arn.p && (!h->policy_text.p || info->policy.p);
 }
 
@@ -194,9 +204,9 @@ enum err world_set_policy(struct world *w, struct bus_ref bus, struct str policy
     struct bus_slot *slot;
     pthread_mutex_lock(&w->lock);
     enum err err = bus_need_locked(w, bus, &slot, fault);
-    if (!err && policy.p && (int64_t)policy.n > w->o.settings->policy_characters)
+    if (!err && policy.p && (int64_t)policy.n > settings_quotas(w->o.settings).policy_characters)
         err = fault_set(fault, ERR_POLICY_LENGTH, "The policy has %zu characters; %lld are allowed.", policy.n,
-                        (long long)w->o.settings->policy_characters);
+                        (long long)settings_quotas(w->o.settings).policy_characters);
     if (!err && policy.p) err = policy_names_bus(policy, slot->head->arn, fault);
     if (!err) err = put_policy_locked(w, slot, policy, fault);
     pthread_mutex_unlock(&w->lock);
@@ -218,7 +228,7 @@ enum err world_add_permission(struct world *w, struct bus_ref bus, struct str si
                                                .condition_type = condition_type,
                                                .condition_key = condition_key,
                                                .condition_value = condition_value};
-        err = policy_permission_add(slot->head->policy_text, &permission, (size_t)w->o.settings->policy_characters, &document, fault);
+        err = policy_permission_add(slot->head->policy_text, &permission, (size_t)settings_quotas(w->o.settings).policy_characters, &document, fault);
     }
     if (!err) err = put_policy_locked(w, slot, buf_str(&document), fault);
     pthread_mutex_unlock(&w->lock);
@@ -282,7 +292,6 @@ static bool listed(const struct retag *change, struct str key) {
     return false;
 }
 
-enum { TAGS_MAX = 50 }; /* AWS's quota for a resource */
 static enum err retagged(const struct retag *change, const struct tag *old, size_t old_count, struct arena *a, const struct tag **tags,
                          size_t *count, struct fault *fault) {
     struct tag *all = arena_array(a, old_count + change->add_count, sizeof *all);

@@ -56,14 +56,18 @@ enum err world_put_rule(struct world *w, const struct rule_spec *spec, struct ar
         struct rule_view *old = rule_find(slot, spec->name);
         if (old && !record_rule_draft(old, a, &draft))
             err = fault_set(fault, ERR_NOMEM, NULL);
-        else if (!old && (int64_t)slot->rule_count >= w->o.settings->rules_per_bus)
+        else if (!old && ((int64_t)slot->rule_count >= settings_quotas(w->o.settings).rules_per_bus || spec->tag_count > TAGS_MAX))
             err = fault_set(fault, ERR_LIMIT, NULL);
         draft.pattern = spec->pattern.n ? spec->pattern : STR_NULL;
         draft.schedule = spec->schedule.n ? spec->schedule : STR_NULL;
         draft.description = spec->description;
         draft.role_arn = spec->role_arn;
         draft.state = spec->state.n ? spec->state : spec->disabled ? STR("DISABLED") : STR("ENABLED");
-        if (!old) draft.created_by = spec->created_by;
+        if (!old) {
+            draft.created_by = spec->created_by;
+            draft.tags = spec->tags;
+            draft.tag_count = spec->tag_count;
+        }
         if (!err) err = rule_store_locked(w, slot, &draft, fault);
     }
     pthread_mutex_unlock(&w->lock);
@@ -288,7 +292,7 @@ enum err world_put_targets(struct world *w, struct bus_ref bus, struct str name,
         }
         target_view_release(t);
     }
-    if (!err && (int64_t)n > w->o.settings->targets_per_rule) err = fault_set(fault, ERR_LIMIT, NULL);
+    if (!err && (int64_t)n > settings_quotas(w->o.settings).targets_per_rule) err = fault_set(fault, ERR_LIMIT, NULL);
     if (!err && *failure_count < count) err = store_targets_locked(w, slot, rule, list, n, a, fault);
     pthread_mutex_unlock(&w->lock);
     return err;

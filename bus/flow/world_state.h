@@ -30,6 +30,8 @@ struct bus_slot {
     struct bus_view *view;    /* as last published; NULL: changed since */
 };
 
+enum { TAGS_MAX = 50 }; /* AWS's quota for a resource */
+
 struct world {
     struct world_options o;
     struct str region; /* owned */
@@ -38,6 +40,9 @@ struct world {
     struct map keys;     /* id -> struct key *; changed under lock and keys_lock, so that a request never waits for somebody's commit */
     pthread_rwlock_t keys_lock;
     struct map buses;    /* "ACCOUNT/NAME" -> struct bus_slot * */
+    struct map sources;  /* "CUSTOMER/NAME" -> struct source *: world_partner.c's */
+    struct map endpoints;    /* "ACCOUNT/NAME" -> struct endpoint *: world_endpoint.c's */
+    struct map endpoint_ids; /* id -> the same */
     int64_t next_number, number_limit;
     int bulk;
     bool stale; /* something changed that no snapshot shows yet */
@@ -76,6 +81,21 @@ bool rule_attach_locked(struct bus_slot *slot, struct rule_view *rule) __attribu
 void rule_detach_locked(struct bus_slot *slot, struct str name);
 /* Compiles, stores and attaches a changed rule. */
 enum err rule_store_locked(struct world *w, struct bus_slot *slot, const struct rule_draft *draft, struct fault *fault) MUST_USE;
+/* Of world_partner.c. A new bus of a partner event source: is there one that it may take? A bus goes: the record of its source changes with it,
+ * and, once that is durable, the source itself. */
+enum err source_binds_locked(struct world *w, struct bus_ref bus, struct fault *fault) MUST_USE;
+void source_unbind_locked(struct world *w, struct change *c, struct bus_ref bus);
+void source_unbound_locked(struct world *w, struct bus_ref bus);
+/* An account goes, with its sources on either side; first the records, then, once that is durable, the sources. */
+void sources_delete_locked(struct world *w, struct change *c, struct str account);
+void sources_deleted_locked(struct world *w, struct str account);
+void endpoints_delete_locked(struct world *w, struct change *c, struct str account);
+void endpoints_deleted_locked(struct world *w, struct str account);
+/* Loading, and the end. */
+enum err source_load(struct world *w, struct str key, struct str value, struct fault *fault) MUST_USE;
+enum err endpoint_load(struct world *w, struct str key, struct str value, struct fault *fault) MUST_USE;
+void sources_free(struct world *w);
+void endpoints_free(struct world *w);
 /* Publishes a new snapshot unless a bulk load goes on. */
 void world_changed_locked(struct world *w);
 

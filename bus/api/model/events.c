@@ -376,7 +376,7 @@ STRING(endpoint_id, "EndpointId", BETWEEN(1, 50), .pattern = "^[A-Za-z0-9\\-]+[\
        .posix = "^[A-Za-z0-9-]+[.][A-Za-z0-9-]+$");
 STRUCT(put_events, "PutEventsRequest", struct events_put_events,
        MEMBER(struct events_put_events, entries, "Entries", &entries, REQUIRED, "the events"),
-       MEMBER(struct events_put_events, endpoint_id, "EndpointId", &endpoint_id, OPTIONAL, "of a global endpoint; ignored here"),
+       MEMBER(struct events_put_events, endpoint_id, "EndpointId", &endpoint_id, OPTIONAL, "an endpoint: its bus here takes the events"),
        MEMBER_END);
 STRUCT(put_result, "PutEventsResultEntry", struct events_put_result,
        MEMBER(struct events_put_result, event_id, "EventId", &text, OPTIONAL, "the accepted event's id"),

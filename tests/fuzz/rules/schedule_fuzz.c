@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     bool cron = str_starts(text, STR("cron("));
     check(cron || str_starts(text, STR("rate(")));
+    int64_t start = now;
     for (int i = 0; i < 5; i++) {
         int64_t next = schedule_next(s, now);
         if (next < 0) break;
@@ -30,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (cron && now >= 0)
             check(next % 60000 == 0 && schedule_next(s, now + (next - now) / 2) == next && schedule_next(s, next - 1) == next);
         now = next;
+        check(start < 0 || schedule_last(s, start, now) == now);
     }
     schedule_free(s);
     return 0;

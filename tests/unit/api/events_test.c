@@ -163,6 +163,10 @@ static void pages(void **state) {
         const char *next = strstr(got, "\"NextToken\":\"");
         token[0] = 0;
         if (!next || sscanf(next, "\"NextToken\":\"%250[^\"]", token) != 1) break;
+        char other[512]; /* it is of this request alone */
+        snprintf(other, sizeof other, "{\"Limit\":3,\"NamePrefix\":\"r0\",\"NextToken\":\"%s\"}", token);
+        WALK({"ListRules", other, ERR_VALIDATION, "Parameter NextToken is not valid."},
+             {"ListEventBuses", other, ERR_VALIDATION, "Parameter NextToken is not valid."});
         if (page == 0) { /* r2 was the last one seen */
             assert_int_equal(ask("DeleteRule", "{\"Name\":\"r2\"}", got, sizeof got), ERR_OK);
             assert_int_equal(ask("PutRule", "{\"Name\":\"r0a\"," PATTERN "}", got, sizeof got), ERR_OK);
@@ -191,6 +195,54 @@ static void tags(void **state) {
          {"ListTagsForResource", "{\"ResourceARN\":\"" ARN "rule/r\"}", OK, "{\"Tags\":[{\"Key\":\"a\",\"Value\":\"3\"}]}"},
          {"ListTagsForResource", "{\"ResourceARN\":\"" ARN "rule/none\"}", ERR_NOT_FOUND, "Rule none does not exist on EventBus default."},
          {"ListTagsForResource", "{\"ResourceARN\":\"nonsense\"}", ERR_VALIDATION, NULL});
+}
+
+/* Tags are given to a new resource with it, or not at all; a rule that is there keeps its own. */
+static void tags_of_new_resources(void **state) {
+    (void)state;
+    WALK({"CreateEventBus", "{\"Name\":\"b\",\"Tags\":[{\"Key\":\"a\",\"Value\":\"1\"},{\"Key\":\"empty\",\"Value\":\"\"}]}", OK, NULL},
+         {"ListTagsForResource", "{\"ResourceARN\":\"" ARN "event-bus/b\"}", OK, "{\"Tags\":[{\"Key\":\"a\",\"Value\":\"1\"},{\"Key\":\"empty\",\"Value\":\"\"}]}"},
+         {"PutRule", "{\"Name\":\"r\"," PATTERN ",\"Tags\":[{\"Key\":\"a\",\"Value\":\"1\"}]}", OK, NULL},
+         {"PutRule", "{\"Name\":\"r\"," PATTERN ",\"Tags\":[{\"Key\":\"a\",\"Value\":\"2\"}]}", OK, NULL},
+         {"ListTagsForResource", "{\"ResourceARN\":\"" ARN "rule/r\"}", OK, "{\"Tags\":[{\"Key\":\"a\",\"Value\":\"1\"}]}"},
+         {"PutRule", "{\"Name\":\"s\"," PATTERN ",\"Tags\":[{\"Key\":\"\",\"Value\":\"1\"}]}", ERR_VALIDATION,
+          "1 validation error detected: Value '' at 'tags.1.member.key' failed to satisfy constraint: Member must have length greater than or equal to 1"});
+    static char request[8192], got[256];
+    for (int rule = 0; rule < 2; rule++) {
+        int n = snprintf(request, sizeof request, rule ? "{\"Name\":\"s\"," PATTERN ",\"Tags\":[" : "{\"Name\":\"c\",\"Tags\":[");
+        for (int i = 0; i < 51; i++) n += snprintf(request + n, sizeof request - (size_t)n, "%s{\"Key\":\"k%d\",\"Value\":\"v\"}", i ? "," : "", i);
+        snprintf(request + n, sizeof request - (size_t)n, "]}");
+        assert_int_equal(ask(rule ? "PutRule" : "CreateEventBus", request, got, sizeof got), ERR_LIMIT);
+    }
+    WALK({"DescribeRule", "{\"Name\":\"s\"}", ERR_NOT_FOUND, NULL}, {"DescribeEventBus", "{\"Name\":\"c\"}", ERR_NOT_FOUND, NULL});
+}
+
+/* What is kept about a bus and given back, over a restart too. */
+static void settings_of_buses(void **state) {
+    (void)state;
+#define DLQ "\"DeadLetterConfig\":{\"Arn\":\"" Q("dlq") "\"}"
+#define LOG_CONFIG(level, detail) "\"LogConfig\":{\"IncludeDetail\":\"" detail "\",\"Level\":\"" level "\"}"
+#define KEY "\"KmsKeyIdentifier\":\"arn:aws:kms:us-east-1:" A1 ":key/k\""
+    clock_fake(1777593600000);
+    WALK({"CreateEventBus", "{\"Name\":\"b\"," KEY ",\"Description\":\"d\"," DLQ "," LOG_CONFIG("INFO", "FULL") "}", OK,
+          "{\"EventBusArn\":\"" ARN "event-bus/b\",\"Description\":\"d\"," KEY "," DLQ "," LOG_CONFIG("INFO", "FULL") "}"});
+    api_close(api);
+    host_reopen();
+    struct fault fault;
+    struct api_options options = {.flow = host.flow, .durability = STR("off"), .threads = 1};
+    assert_int_equal(api_open(&options, &api, &fault), ERR_OK);
+    WALK({"DescribeEventBus", "{\"Name\":\"b\"}", OK,
+          "{\"Name\":\"b\",\"Arn\":\"" ARN "event-bus/b\",\"Description\":\"d\"," KEY "," DLQ "," LOG_CONFIG("INFO", "FULL")
+          ",\"CreationTime\":1777593600,\"LastModifiedTime\":1777593600}"});
+    clock_fake(1777593601000);
+    WALK({"UpdateEventBus", "{\"Name\":\"b\",\"LogConfig\":{\"Level\":\"OFF\"}}", OK,
+          "{\"Arn\":\"" ARN "event-bus/b\",\"Name\":\"b\"," KEY ",\"Description\":\"d\"," DLQ "," LOG_CONFIG("OFF", "FULL") "}"},
+         {"ListEventBuses", "{\"NamePrefix\":\"b\"}", OK,
+          "{\"EventBuses\":[{\"Name\":\"b\",\"Arn\":\"" ARN "event-bus/b\",\"Description\":\"d\",\"CreationTime\":1777593600,\"LastModifiedTime\":1777593601}]}"},
+         {"CreateEventBus", "{\"Name\":\"c\",\"LogConfig\":{\"Level\":\"LOUD\",\"IncludeDetail\":\"SOME\"}}", ERR_VALIDATION,
+          "2 validation errors detected: Value 'SOME' at 'logConfig.includeDetail' failed to satisfy constraint: Member must satisfy enum value set: [NONE, FULL]; "
+          "Value 'LOUD' at 'logConfig.level' failed to satisfy constraint: Member must satisfy enum value set: [OFF, ERROR, INFO, TRACE]"});
+    clock_real();
 }
 
 static void put_events(void **state) {
@@ -231,7 +283,7 @@ static void everything_survives_a_restart(void **state) {
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
-    const struct CMUnitTest tests[] = {T(buses), T(permissions), T(rules), T(targets), T(pages), T(patterns_are_tested), T(tags), T(put_events),
+    const struct CMUnitTest tests[] = {T(buses), T(permissions), T(rules), T(targets), T(pages), T(patterns_are_tested), T(tags), T(tags_of_new_resources), T(settings_of_buses), T(put_events),
                                        T(everything_survives_a_restart)};
     return cmocka_run_group_tests_name("api/events", tests, NULL, NULL);
 }

@@ -27,6 +27,11 @@
 #define STREAM "arn:aws:kinesis:us-east-1:" OWN ":stream/s"
 #define TOPIC "arn:aws:sns:us-east-1:" OWN ":t"
 #define CONNECTION "arn:aws:events:us-east-1:" OWN ":connection/c"
+#define SOURCE(name) "aws.partner/crm.example/" name
+#define ENDPOINT                                                                                                                     \
+    "\"RoutingConfig\":{\"FailoverConfig\":{\"Primary\":{\"HealthCheck\":\"arn:aws:route53:::healthcheck/a\"},"                     \
+    "\"Secondary\":{\"Route\":\"us-west-2\"}}},\"EventBuses\":[{\"EventBusArn\":\"" BUS("empty") "\"},"                            \
+    "{\"EventBusArn\":\"arn:aws:events:us-west-2:" OWN ":event-bus/empty\"}]"
 #define FUNCTION "arn:aws:lambda:us-east-1:" OWN ":function:f"
 
 /* own: a request that works for the owner. foreign: the same thing asked from another account by ARN; NULL: this operation cannot name another account's
@@ -78,6 +83,23 @@ static const struct row {
     {"events.DeleteApiDestination", "{\"Name\":\"d\"}", NULL},
     {"events.DescribeApiDestination", "{\"Name\":\"d\"}", NULL},
     {"events.ListApiDestinations", "{}", NULL},
+    /* a source is named without an account: the partner's calls concern its own, the customer's its own */
+    {"events.CreatePartnerEventSource", "{\"Name\":\"" SOURCE("new") "\",\"Account\":\"" ALLOWED "\"}", NULL},
+    {"events.DeletePartnerEventSource", "{\"Name\":\"" SOURCE("s") "\",\"Account\":\"" OWN "\"}", NULL},
+    {"events.DescribePartnerEventSource", "{\"Name\":\"" SOURCE("s") "\"}", NULL},
+    {"events.ListPartnerEventSources", "{\"NamePrefix\":\"" SOURCE("") "\"}", NULL},
+    {"events.ListPartnerEventSourceAccounts", "{\"EventSourceName\":\"" SOURCE("s") "\"}", NULL},
+    {"events.PutPartnerEvents", "{\"Entries\":[{\"Source\":\"" SOURCE("s") "\",\"DetailType\":\"b\",\"Detail\":\"{}\"}]}", NULL},
+    {"events.DescribeEventSource", "{\"Name\":\"" SOURCE("s") "\"}", NULL},
+    {"events.ListEventSources", "{}", NULL},
+    {"events.ActivateEventSource", "{\"Name\":\"" SOURCE("s") "\"}", NULL},
+    {"events.DeactivateEventSource", "{\"Name\":\"" SOURCE("s") "\"}", NULL},
+
+    {"events.CreateEndpoint", "{\"Name\":\"new\"," ENDPOINT "}", NULL},
+    {"events.UpdateEndpoint", "{\"Name\":\"e\",\"Description\":\"d\"}", NULL},
+    {"events.DeleteEndpoint", "{\"Name\":\"e\"}", NULL},
+    {"events.DescribeEndpoint", "{\"Name\":\"e\"}", NULL},
+    {"events.ListEndpoints", "{}", NULL},
 
     {"kinesis.CreateStream", "{\"StreamName\":\"new\"}", NULL},
     {"kinesis.UpdateStream", "{\"StreamName\":\"s\",\"RetentionPeriodHours\":48}", "{\"StreamARN\":\"" STREAM "\",\"RetentionPeriodHours\":48}"},
@@ -234,6 +256,9 @@ static void make_resources(struct fixture *f) {
     ask(f, OWN, "events.CreateApiDestination",
         "{\"Name\":\"d\",\"ConnectionArn\":\"" CONNECTION "\",\"InvocationEndpoint\":\"https://example.com/*\",\"HttpMethod\":\"POST\"}");
     ask(f, OWN, "events.CreateEventBus", "{\"Name\":\"empty\"}");
+    ask(f, OWN, "events.CreatePartnerEventSource", "{\"Name\":\"" SOURCE("s") "\",\"Account\":\"" OWN "\"}"); /* both sides of it */
+    ask(f, OWN, "events.CreateEventBus", "{\"Name\":\"" SOURCE("s") "\",\"EventSourceName\":\"" SOURCE("s") "\"}");
+    ask(f, OWN, "events.CreateEndpoint", "{\"Name\":\"e\"," ENDPOINT "}");
     ask(f, OWN, "events.PutPermission", LET("default", BOTH));
     ask(f, OWN, "events.PutPermission", LET("empty", ALONE));
     ask(f, OWN, "events.PutRule", "{\"Name\":\"bare\",\"EventPattern\":\"{\\\"source\\\":[\\\"z\\\"]}\"}");

@@ -243,7 +243,7 @@ static void a_scheduled_event_is_the_services(void **state) {
     (void)state;
     struct made m;
     made_init(&m);
-    assert_int_equal(event_build_scheduled(STR("111122223333"), STR("us-east-1"), STR("arn:aws:events:us-east-1:111122223333:rule/r"), 1777593600000,
+    assert_int_equal(event_build_scheduled(STR("111122223333"), STR("us-east-1"), STR("arn:aws:events:us-east-1:111122223333:rule/r"), 1777593600000, 1777593601000,
                                            &m.settings, &m.arena, &m.event, &m.fault),
                      ERR_OK);
     struct buf want;
@@ -252,6 +252,7 @@ static void a_scheduled_event_is_the_services(void **state) {
                     "\"time\":\"2026-05-01T00:00:00Z\",\"region\":\"us-east-1\",\"resources\":[\"arn:aws:events:us-east-1:111122223333:rule/r\"],"
                     "\"detail\":{}}", STR_ARG(m.event.id));
     assert_true(str_eq(m.event.json, buf_str(&want)));
+    assert_int_equal(m.event.accepted_ms, 1777593601000);
     buf_fini(&want);
     arena_fini(&m.arena);
 }

@@ -74,12 +74,45 @@ static void an_unknown_key_is_not_found(void **state) {
     assert_memory_equal(&s, &before, sizeof s);
 }
 
+static void a_switch_is_true_or_false_too(void **state) {
+    (void)state;
+    struct settings s;
+    struct fault fault;
+    settings_default(&s);
+    assert_int_equal(settings_set(&s, STR("aws-quirks"), STR("true"), &fault), ERR_OK);
+    assert_int_equal(s.aws_quirks, 1);
+    assert_int_equal(settings_set(&s, STR("aws-quirks"), STR("false"), &fault), ERR_OK);
+    assert_int_equal(s.aws_quirks, 0);
+    assert_int_equal(settings_set(&s, STR("aws-quirks"), STR("yes"), &fault), ERR_VALIDATION);
+    assert_int_equal(settings_set(&s, STR("hop-limit"), STR("true"), &fault), ERR_VALIDATION); /* no switch */
+}
+
+static void quirks_bring_the_clouds_quotas(void **state) {
+    (void)state;
+    struct settings s;
+    settings_default(&s);
+    s.targets_per_rule = 3;
+    struct quotas q = settings_quotas(&s);
+    assert_int_equal(q.rules_per_bus, 100000);
+    assert_int_equal(q.targets_per_rule, 3);
+    s.aws_quirks = 1;
+    q = settings_quotas(&s);
+    assert_int_equal(q.buses_per_account, 100);
+    assert_int_equal(q.rules_per_bus, 300);
+    assert_int_equal(q.targets_per_rule, 3); /* less is less */
+    s.targets_per_rule = 100;
+    assert_int_equal(settings_quotas(&s).targets_per_rule, 5);
+    assert_int_equal(settings_quotas(&s).policy_characters, 10240);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_defaults_within_its_bounds),
         cmocka_unit_test(every_row_takes_its_bounds_and_nothing_beyond),
         cmocka_unit_test(what_is_no_whole_number_is_refused_with_the_bounds),
         cmocka_unit_test(an_unknown_key_is_not_found),
+        cmocka_unit_test(a_switch_is_true_or_false_too),
+        cmocka_unit_test(quirks_bring_the_clouds_quotas),
     };
     return cmocka_run_group_tests_name("flow/settings", tests, NULL, NULL);
 }

@@ -306,12 +306,31 @@ static void the_length_has_a_limit(void **state) {
     buf_fini(&text);
 }
 
+/* The last firing of a span is what walking from firing to firing ends at. */
+static void the_last_firing_of_a_span_is_the_walks_end(void **state) {
+    (void)state;
+    static const char *const texts[] = {"cron(0 12 * * ? *)", "cron(*/7 * * * ? *)", "cron(15 10 ? * 6L *)", "cron(0 0 29 2 ? *)", "cron(0 0 1 1 ? 2027)",
+                                        "rate(1 minute)", "rate(7 hours)", "rate(3 days)"};
+    const int64_t start = 1777593600000; /* 2026-05-01 */
+    const int64_t spans[] = {0, 1, 59999, 60000, 3600000, 86400000, 86400000LL * 40, 86400000LL * 400};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        for (size_t k = 0; k < sizeof spans / sizeof spans[0]; k++) {
+            struct schedule *s;
+            assert_int_equal(schedule_parse(str_from(texts[i]), &s, NULL), ERR_OK);
+            int64_t from = start + 12345 * (int64_t)k, want = -1, limit = 100000;
+            for (int64_t at = schedule_next(s, from); at >= 0 && at <= from + spans[k] && limit; at = schedule_next(s, at), limit--) want = at;
+            if (limit) assert_int_equal(schedule_last(s, from, from + spans[k]), want);
+            schedule_free(s);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cron_fires_when_the_calendar_says),
         cmocka_unit_test(rates_fire_one_period_later),
         cmocka_unit_test(everything_else_is_refused_in_the_services_words),
         cmocka_unit_test(the_length_has_a_limit),
+        cmocka_unit_test(the_last_firing_of_a_span_is_the_walks_end),
     };
     return cmocka_run_group_tests_name("rules/schedule", tests, NULL, NULL);
 }
