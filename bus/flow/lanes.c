@@ -32,6 +32,7 @@ struct item {
     int64_t retry_after_ms;
     struct str message;
     bool later; /* settled as: to be tried again */
+    bool cut;   /* by the stop: as if the attempt had not begun */
 };
 
 struct items {
@@ -98,6 +99,12 @@ static void items_move(struct items *to, struct items *from) {
 }
 
 static size_t item_bytes(const struct store_delivery *d) { return sizeof(struct item) + d->state.n + d->event.n + d->input.n; }
+
+/* The same, of a delivery that is held. */
+static size_t held_bytes(const struct item *item) {
+    const struct delivery *d = &item->attempt.delivery;
+    return sizeof *item + item->state.n + d->event.n + (d->input.p == d->event.p ? 0 : d->input.n);
+}
 
 static void item_free(struct item *item) {
     arena_fini(&item->arena);
@@ -291,8 +298,8 @@ static void fill(struct lanes *l, struct lane *lane) {
     pthread_mutex_lock(&l->lock);
     int64_t now = clock_now_ms();
     size_t most = (size_t)l->flow->settings->lane_memory;
-    bool wanted =
-        lane->behind && lane->next_due_ms <= now && lane->held <= most / 2 && (l->bytes < MEMORY_BYTES_MAX || !lane->held) && !l->draining;
+    bool room = lane->held <= most / 2 && (l->bytes < MEMORY_BYTES_MAX || !lane->held);
+    bool wanted = room && lane->behind && lane->next_due_ms <= now && !l->draining;
     uint64_t skipped = lane->skipped;
     size_t limit = most + lane->held;
     pthread_mutex_unlock(&l->lock);
@@ -304,7 +311,12 @@ static void fill(struct lanes *l, struct lane *lane) {
     size_t n = 0;
     int64_t due = now;
     arena_init(&a, MEMORY_BYTES_MAX);
-    enum err err = s->ops->delivery_scan(s, lane->name, INT64_MIN, INT64_MIN, now, limit, &a, &d, &n, &fault);
+    enum err err;
+    while ((err = s->ops->delivery_scan(s, lane->name, INT64_MIN, INT64_MIN, now, limit, &a, &d, &n, &fault)) == ERR_NOMEM && limit > 1) {
+        arena_fini(&a); /* large events: fewer at once */
+        arena_init(&a, MEMORY_BYTES_MAX);
+        limit /= 2;
+    }
     for (size_t i = 0; !err && i < n; i++) hold(l, lane, &d[i]);
     if (!err && n < limit) err = next_due(l, lane, &a, now, &due, &fault);
     arena_fini(&a);
@@ -323,13 +335,16 @@ static void fill(struct lanes *l, struct lane *lane) {
 
 static void run_lane(struct lanes *l, struct lane *lane, struct items *offered) {
     for (struct item *item; (item = items_pop(offered));) {
-        if (map_put(&lane->by_id, id_key(&item->id), item, NULL)) {
+        /* A scan of the store may have seen it between its commit and the call that offered it. */
+        bool known = map_get(&lane->by_id, id_key(&item->id));
+        if (!known && map_put(&lane->by_id, id_key(&item->id), item, NULL)) {
             items_push(&lane->ready, item);
             continue;
         }
         pthread_mutex_lock(&l->lock);
         lane->held--;
-        skipped_locked(l, lane, item->due_ms);
+        l->bytes -= held_bytes(item);
+        if (!known) skipped_locked(l, lane, item->due_ms);
         pthread_mutex_unlock(&l->lock);
         item_free(item);
     }
@@ -366,7 +381,6 @@ static bool add_retry(struct settlement *s, struct item *item, int64_t due_ms) {
     item->due_ms = due_ms;
     op->u.delivery = (struct store_delivery){
         .id = item->id, .lane = item->lane->name, .due_ms = due_ms, .attempts = item->attempts + 1, .state = item->state};
-    COUNT(&s->lanes->flow->counters, retries);
     return true;
 }
 
@@ -389,7 +403,6 @@ static bool add_dead_letter(struct settlement *s, const struct item *item, const
 static bool add_failed(struct settlement *s, struct item *item) {
     const struct settings *settings = s->lanes->flow->settings;
     const struct pending *p = &item->pending;
-    COUNT(&s->lanes->flow->counters, attempts_failed);
     log_line(LOG_WARN, "lanes", "attempt failed", LOG_S("target", p->arn), LOG_S("event", p->event_id),
              LOG_I("attempt", item->attempts + 1), LOG_Z("code", outcome_code(item->outcome)), LOG_S("error", item->message));
     if (outcome_is_final(item->outcome)) return add_dead_letter(s, item, NULL);
@@ -401,13 +414,10 @@ static bool add_failed(struct settlement *s, struct item *item) {
 }
 
 static bool add_outcome(struct settlement *s, struct item *item, bool draining) {
-    item->later = false;
-    if (item->outcome == OUTCOME_DELIVERED) {
-        COUNT(&s->lanes->flow->counters, delivered);
-        return add_settled(s, item);
-    }
-    if (draining && item->outcome == OUTCOME_INTERNAL_ERROR) { /* cut off by the stop: as if it had not begun */
-        item->later = true;
+    item->later = item->cut = false;
+    if (item->outcome == OUTCOME_DELIVERED) return add_settled(s, item);
+    if (draining && item->outcome == OUTCOME_INTERNAL_ERROR) {
+        item->later = item->cut = true;
         return true;
     }
     return add_failed(s, item);
@@ -459,18 +469,27 @@ static void settle(struct lanes *l, struct items *completed, bool draining) {
     }
 }
 
+/* Counted when it is durable: a settlement that the store refused is made again. */
+static void count_outcome(struct counters *counters, const struct item *item) {
+    if (item->cut) return;
+    if (item->outcome == OUTCOME_DELIVERED)
+        COUNT(counters, delivered);
+    else
+        COUNT(counters, attempts_failed);
+    if (item->later) COUNT(counters, retries);
+}
+
 /* What became durable leaves memory; what is to be tried again waits in the store. */
 static void forget(struct lanes *l, struct items *settled) {
     for (struct item *item; (item = items_pop(settled));) {
         struct lane *lane = item->lane;
         map_remove(&lane->by_id, id_key(&item->id));
         lane->in_flight--;
-        struct store_delivery d = {.state = item->state, .event = item->attempt.delivery.event};
-        if (item->attempt.delivery.input.p != d.event.p) d.input = item->attempt.delivery.input;
+        count_outcome(&l->flow->counters, item);
         if (!item->later) atomic_fetch_sub(&l->pending, 1);
         pthread_mutex_lock(&l->lock);
         lane->held--;
-        l->bytes -= item_bytes(&d);
+        l->bytes -= held_bytes(item);
         l->under_way--;
         if (item->later) skipped_locked(l, lane, item->due_ms);
         run_locked(l, lane);

@@ -209,6 +209,10 @@ static enum err match_on_bus(struct routing *r, const struct bus_view *bus, cons
 enum err route_on_bus(struct routing *r, const struct bus_view *bus) {
     const struct rule_view **rules;
     size_t count;
+    if (r->samples > 0) {
+        r->samples--;
+        seen_take(r->flow->seen, bus->head->arn, r->event->root);
+    }
     enum err err = match_on_bus(r, bus, &rules, &count);
     for (size_t i = 0; i < count && !err; i++) err = route_rule(r, rules[i]);
     if (count && !err) COUNT(&r->flow->counters, matched);

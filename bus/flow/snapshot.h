@@ -44,6 +44,7 @@ struct rule_view {
     bool in_matcher;                 /* under the world's lock only, as the next one */
     uint32_t matcher_id;             /* in the bus's matcher_set */
     struct pattern *pattern;         /* NULL: a schedule only */
+    uint64_t signature;              /* of the pattern (lint.h); rules with the same pattern have the same */
     struct schedule *schedule;       /* NULL: a pattern only */
     struct target_view **targets;    /* in order of id */
     size_t target_count;

@@ -29,7 +29,7 @@ in_queue() { [ "$(as "$1" --output json get-queue-attributes --queue-url "$2" --
 
 start_busd() {
   : >"$dir/ready"
-  "$bin/busd" --data "$dir/data" --rules "$dir/rules" --smtp-url "smtp://$smtp" "$@" >"$dir/ready" 2>>"$dir/busd.log" &
+  "$bin/busd" --data "$dir/data" --http 127.0.0.1:0 --rules "$dir/rules" --smtp-url "smtp://$smtp" "$@" >"$dir/ready" 2>>"$dir/busd.log" &
   busd=$!
   pids+=("$busd")
   until_true "busd's start" grep -q '^ready' "$dir/ready"
@@ -71,7 +71,7 @@ until_true "dead letters" in_queue personal undeliverable 21
 as personal --output json receive-message --queue-url undeliverable --message-attribute-names All |
   jq -c '.Messages[0].MessageAttributes | map_values(.StringValue) | {ERROR_CODE, ERROR_MESSAGE, RULE_ARN}'
 "$bin/busctl" --data "$dir/data" --output json describe-daemon | jq -c '.Counters | {HopsRefusedByLimit, InvocationsSentToDLQ}'
-grep 'msg="hop refused"' "$dir/busd.log" | head -n 1
+grep -m 1 'msg="hop refused"' "$dir/busd.log"
 in_queue third inbox 0 && echo "third account's queue: $(as third --output json get-queue-attributes --queue-url inbox --attribute-names All | jq -r .Attributes.ApproximateNumberOfMessages) messages"
 
 say "5. With a hop limit of two it is delivered"

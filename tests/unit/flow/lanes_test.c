@@ -82,6 +82,36 @@ static void a_backlog_beyond_memory_is_delivered_whole_and_once(void **state) {
     caller_release(caller);
 }
 
+/* The backlog's scan holds 64 MiB at most: larger ones come in several. */
+static void a_backlog_of_large_events_is_delivered_whole(void **state) {
+    (void)state;
+    enum { SIZE = 1000 << 10, COUNT = 144 };
+    begin();
+    function("f", "while ! test -e open; do sleep 0.01; done; echo x >> tries");
+    rule(A1, "r", "{\"source\":[\"s\"]}", "{\"Id\":\"1\",\"Arn\":\"" FUNCTION("f") "\",\"Input\":\"{}\"}");
+    struct caller *caller = caller_of(A1);
+    char *detail = malloc(SIZE + 1);
+    assert_non_null(detail);
+    memset(detail, 'x', SIZE);
+    memcpy(detail, "{\"x\":\"", 6);
+    memcpy(detail + SIZE - 2, "\"}", 3);
+    for (int i = 0; i < COUNT; i++) {
+        struct entry e = entry("s", detail);
+        struct put *p = put(caller, &e, 1);
+        assert_int_equal(p->x.err, ERR_OK);
+        put_free(p);
+    }
+    free(detail);
+    assert_int_equal(flow_pending(host.flow), COUNT);
+    struct fault fault;
+    char path[256];
+    snprintf(path, sizeof path, "%s/open", host.dir);
+    assert_int_equal(os_write_file(path, STR("1"), 0600, &fault), ERR_OK);
+    UNTIL(flow_pending(host.flow) == 0);
+    assert_int_equal(lines_of("tries"), COUNT);
+    caller_release(caller);
+}
+
 static void a_failing_target_is_tried_as_often_as_its_policy_says(void **state) {
     (void)state;
     begin();
@@ -237,6 +267,7 @@ static void a_schedule_sends_its_event_to_its_own_targets(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(a_backlog_beyond_memory_is_delivered_whole_and_once),
+        T(a_backlog_of_large_events_is_delivered_whole),
         T(a_failing_target_is_tried_as_often_as_its_policy_says),
         T(an_event_that_grew_too_old_is_given_up),
         T(a_missing_function_is_final),
