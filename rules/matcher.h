@@ -64,9 +64,8 @@ size_t matcher_bytes(const struct matcher *m);
 struct matcher_work *matcher_work_new(const char *scanner);
 void matcher_work_free(struct matcher_work *w);
 
-enum {
-    MATCHER_STEPS_MAX = 100000000
-}; /* work of one match, about a nanosecond each; made-up events and rules that need more are refused */
+/* Work of one match, a few nanoseconds a step and seldom more than a hundred; made-up events and rules that need more are refused. */
+enum { MATCHER_STEPS_MAX = 20000000 };
 
 struct matcher_found {
     void **owners; /* of the rules that take the event, each once, in no order; lives until the work's next match */

@@ -310,7 +310,7 @@ static uint64_t key_load(struct build *b, uint32_t key) {
     case KEY_PREFIX_FOLDED:
     case KEY_SUFFIX_FOLDED: return k->posting + ((k->kind_bytes & 0xFFFFFF) ? 2u : 64u);
     case KEY_WILDCARD: return 2 * (uint64_t)k->posting + 8;
-    case KEY_RANGE: return (uint64_t)b->path_ranges[k->path] / 2 + 8;
+    case KEY_RANGE: return (uint64_t)b->path_ranges[k->path] + 8;
     case KEY_BUT: return (uint64_t)b->path_buts[k->path] + 64;
     default: return (uint64_t)k->posting + 32;
     }

@@ -206,7 +206,9 @@ static enum err match_on_bus(struct routing *r, const struct bus_view *bus, cons
     }
     if (work) workshop_give(r->flow->workshop, work);
     if (!err) return ERR_OK;
-    return fault_set(r->fault, err, "The event takes too much work to match against the rules of event bus %.*s.", STR_ARG(bus->head->name));
+    if (err != ERR_LIMIT) return fault_set(r->fault, err, NULL);
+    return fault_set(r->fault, err, "The event takes too much work to match against the rules of event bus %.*s.",
+                     STR_ARG(bus->head->name));
 }
 
 enum err route_on_bus(struct routing *r, const struct bus_view *bus) {
