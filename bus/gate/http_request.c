@@ -143,6 +143,14 @@ static enum MHD_Result queue_answer(struct request *r) {
     return result;
 }
 
+/* What this thread is asking for just now: an answer that comes before the api has returned is queued at once, without putting the connection to sleep. */
+static _Thread_local const struct request *asking;
+
+static void answered(struct request *r) {
+    if (asking == r) r->state = REQUEST_ANSWERED;
+    else request_answered(r);
+}
+
 /* The api called back, on whatever thread. */
 static void put_done(struct api_put *put) {
     struct request *r = put->ctx;
@@ -150,7 +158,7 @@ static void put_done(struct api_put *put) {
     if (put->err) write_error(r, put->err, &put->fault);
     else api_write_results(put, &r->answer);
     api_caller_release(r->caller);
-    request_answered(r);
+    answered(r);
 }
 
 static void call_done(struct api_call *call) {
@@ -164,7 +172,7 @@ static void call_done(struct api_call *call) {
         r->answer = call->answer;
     }
     api_caller_release(r->caller);
-    request_answered(r);
+    answered(r);
 }
 
 /* ---- asking the api -------------------------------------------------------------------------------------------------------------------------- */
@@ -405,9 +413,18 @@ static enum MHD_Result serve_request(struct request *r) {
     }
     r->state = REQUEST_ASKED;
     set_deadline(r, INT64_MAX);
-    MHD_suspend_connection(r->mhd);
-    if (!r->route->serve(r)) request_answered(r);
-    return MHD_YES;
+    asking = r;
+    bool later = r->route->serve(r) && r->state != REQUEST_ANSWERED;
+    asking = NULL;
+    if (later) { /* only this thread resumes, so it is not too late */
+        MHD_suspend_connection(r->mhd);
+        return MHD_YES;
+    }
+    r->state = REQUEST_ANSWERED;
+    pthread_mutex_lock(&g->lock);
+    if (!--g->under_way) pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
+    return queue_answer(r);
 }
 
 enum MHD_Result request_go_on(void *ctx, struct MHD_Connection *mhd, const char *url, const char *method, const char *version, const char *data, size_t *size,
