@@ -142,7 +142,8 @@ static enum err read_transform(struct target_view *t, const struct node *root, s
     struct transform_spec spec = {.target_id = t->id,
                                   .input = text_of(root, "Input"),
                                   .input_path = text_of(root, "InputPath"),
-                                  .template = text_of(transformer, "InputTemplate")};
+                                  .template = text_of(transformer, "InputTemplate"),
+                                  .cloud_events = text_of(root, "CloudEvents")};
     struct transform_path *paths = arena_array(a, map ? map->count : 0, sizeof *paths);
     if (!paths) return no_memory(fault);
     for (const struct node *n = map ? map->child : NULL; n; n = n->next)

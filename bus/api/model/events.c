@@ -116,6 +116,8 @@ STRUCT(retry, "RetryPolicy", struct events_retry,
        MEMBER(struct events_retry, age_seconds, "MaximumEventAgeInSeconds", &age_seconds, OPTIONAL, "no attempt after this age (86400)"),
        MEMBER_END);
 
+static const char *const cloud_events_modes[] = {"structured", NULL};
+STRING(cloud_events, "CloudEventsMode", .values = cloud_events_modes);
 STRUCT(target, "Target", struct events_target,
        MEMBER(struct events_target, id, "Id", &target_id, REQUIRED, "names the target within the rule"),
        MEMBER(struct events_target, arn, "Arn", &target_arn, REQUIRED, "where the event goes"),
@@ -123,6 +125,8 @@ STRUCT(target, "Target", struct events_target,
        MEMBER(struct events_target, input, "Input", &target_input, OPTIONAL, "JSON text sent instead of the event"),
        MEMBER(struct events_target, input_path, "InputPath", &input_path, OPTIONAL, "JSONPath of the part of the event that is sent"),
        MEMBER(struct events_target, transformer, "InputTransformer", &transformer, OPTIONAL, "what is sent, made from parts of the event"),
+       MEMBER(struct events_target, cloud_events, "CloudEvents", &cloud_events, OPTIONAL,
+              "structured: the target gets the event as a CloudEvent (not of the service)"),
        MEMBER(struct events_target, kinesis, "KinesisParameters", &kinesis, OPTIONAL, "for a stream"),
        MEMBER(struct events_target, run_command, "RunCommandParameters", &json, OPTIONAL, "kept and given back"),
        MEMBER(struct events_target, ecs, "EcsParameters", &json, OPTIONAL, "kept and given back"),

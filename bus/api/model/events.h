@@ -43,6 +43,7 @@ struct events_http {
 struct events_target {
     struct str id, arn, role_arn, input, input_path;
     struct events_input_transformer *transformer;
+    struct str cloud_events;
     struct events_kinesis *kinesis;
     struct events_sqs *sqs;
     struct events_http *http;
