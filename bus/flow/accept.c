@@ -140,6 +140,7 @@ static struct batch *batch_new(struct flow *f, struct accept *x) {
     b->txn.ctx = b;
     b->r.flow = f;
     b->r.arena = x->arena;
+    b->r.samples = seen_due(f->seen, b->now_ms) ? SEEN_EVENTS_MAX : 0;
     return b;
 }
 

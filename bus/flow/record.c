@@ -5,6 +5,7 @@
 #include "doc.h"
 #include "document.h"
 #include "json.h"
+#include "lint.h"
 #include "path.h"
 #include "pattern.h"
 #include "schedule.h"
@@ -232,6 +233,7 @@ static enum err read_rule(struct rule_view *r, const struct node *root, struct s
     if (!r->arn.p) return no_memory(fault);
     r->enabled = !str_eqz(r->state, "DISABLED");
     enum err err = r->pattern_text.p ? pattern_parse(r->pattern_text, &r->pattern, fault) : ERR_OK;
+    if (r->pattern) r->signature = lint_signature(r->pattern);
     if (!err && r->schedule_text.p) err = schedule_parse(r->schedule_text, &r->schedule, fault);
     return err ? err : read_targets(r, root, fault);
 }

@@ -262,8 +262,18 @@ STRUCT(put_rule, "PutRuleRequest", struct events_put_rule,
        MEMBER(struct events_put_rule, tags, "Tags", &tags, OPTIONAL, "tags of a new rule"),
        BUS_MEMBER(struct events_put_rule),
        MEMBER_END);
+/* AWS's answer has RuleArn alone. One member more is no breach: AWS JSON clients read the members that their model knows and pass over the
+ * others, since the service adds members to answers without a new version. */
+STRUCT(warning, "RuleWarning", struct events_warning,
+       MEMBER(struct events_warning, code, "Code", &text, OPTIONAL, "NeverMatches, UnknownField, UnseenValue, TypeDiffers, SamePattern, ..."),
+       MEMBER(struct events_warning, level, "Level", &text, OPTIONAL, "warning, or note"),
+       MEMBER(struct events_warning, path, "Path", &text, OPTIONAL, "the field; empty for the rule as a whole"),
+       MEMBER(struct events_warning, message, "Message", &text, OPTIONAL, "what looks wrong"),
+       MEMBER_END);
+LIST(warnings, "RuleWarningList", warning);
 STRUCT(put_rule_answer, "PutRuleResponse", struct events_put_rule_answer,
        MEMBER(struct events_put_rule_answer, arn, "RuleArn", &text, OPTIONAL, "the rule's ARN"),
+       MEMBER(struct events_put_rule_answer, warnings, "Warnings", &warnings, OPTIONAL, "what looks wrong about it; busd's own addition"),
        MEMBER_END);
 STRUCT(delete_rule, "DeleteRuleRequest", struct events_delete_rule,
        MEMBER(struct events_delete_rule, name, "Name", &rule_name, REQUIRED, "the rule; it must have no targets"),

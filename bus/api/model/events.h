@@ -118,8 +118,13 @@ struct events_put_rule {
     struct str name, bus /* name or ARN; absent: default */, pattern, schedule, state, description, role_arn;
     struct list tags; /* events_tag */
 };
+/* Not AWS's: about a rule that was taken and looks wrong. */
+struct events_warning {
+    struct str code, level, path, message;
+};
 struct events_put_rule_answer {
     struct str arn;
+    struct list warnings; /* events_warning */
 };
 struct events_delete_rule {
     struct str name, bus;

@@ -163,6 +163,14 @@ static void what_is_signed_must_be_there(void **state) {
     claim.signed_headers = STR("x-amz-date");
     assert_int_equal(sigv4_string_to_sign(&r, &claim, STR("x"), &a, &text, NULL, &fault), ERR_INVALID_SIGNATURE);
     assert_string_equal(fault.message, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
+    struct sigv4_header both[2] = {{STR("Host"), STR("h")}, {STR("X-Amz-Target"), STR("AWSEvents.PutEvents")}};
+    r.headers = both;
+    r.header_count = 2;
+    claim.signed_headers = STR("host");
+    assert_int_equal(sigv4_string_to_sign(&r, &claim, STR("x"), &a, &text, NULL, &fault), ERR_INVALID_SIGNATURE);
+    assert_string_equal(fault.message, "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.");
+    claim.signed_headers = STR("host;x-amz-target");
+    assert_int_equal(sigv4_string_to_sign(&r, &claim, STR("x"), &a, &text, NULL, &fault), ERR_OK);
     arena_fini(&a);
 }
 
