@@ -158,7 +158,7 @@ $(foreach t,$(FUZZ),$(eval $(call CORPUS_RULE,$(t))))
 
 # ---- what is asked for ----------------------------------------------------------------------------------------------------------------
 TOOLS := $(OUT)/smtp_sink $(OUT)/producer
-.PHONY: all deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench install uninstall deb clean help
+.PHONY: all deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench http-soak install uninstall deb clean help
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 
 # Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
@@ -204,6 +204,11 @@ crash: deps
 bench: deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/bus_bench $(OUT)/store_bench $(OUT)/http_bench
 	$(Q)tests/bench/run $(OUT)
+
+HTTP_SOAK_SECONDS ?= 10
+http-soak: deps
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/http_bench
+	$(Q)python3 tests/soak/http_soak.py $(OUT) $(HTTP_SOAK_SECONDS)
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -255,6 +260,7 @@ help:
 	@echo "make unit L=X  unit and contract tests of one layer (MODE=asan, MODE=tsan)"
 	@echo "make crash     kill -9 under load, KILLS=$(KILLS) times"
 	@echo "make fuzz      every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang)"
+	@echo "make http-soak HTTP among 5,000 busy, and 10,000 idle and 100 slow connections"
 	@echo "make bench     throughput, latency, memory, start-up time"
 	@echo "make install   to PREFIX=$(PREFIX) (DESTDIR, LIBDIR, SYSCONFDIR, UNITDIR; BUSCTL=no: only as eventbusctl); make uninstall takes it away"
 	@echo "make deb       Debian packages in $(BUILD)/deb, looked at by lintian"
