@@ -161,7 +161,7 @@ $(foreach t,$(FUZZ),$(eval $(call CORPUS_RULE,$(t))))
 
 # ---- what is asked for ----------------------------------------------------------------------------------------------------------------
 TOOLS := $(OUT)/smtp_sink $(OUT)/producer $(OUT)/destination_load
-.PHONY: all agreement deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench destinations-soak install uninstall deb clean help
+.PHONY: all agreement deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench destinations-soak http-soak install uninstall deb clean help
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 
 # Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
@@ -223,6 +223,11 @@ destinations-soak: deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/destination_load
 	$(Q)tests/bench/destinations-soak $(OUT)
 
+HTTP_SOAK_SECONDS ?= 10
+http-soak: deps
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/http_bench
+	$(Q)python3 tests/soak/http_soak.py $(OUT) $(HTTP_SOAK_SECONDS)
+
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
@@ -274,6 +279,7 @@ help:
 	@echo "make crash     kill -9 under load, KILLS=$(KILLS) times"
 	@echo "make fuzz      every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang)"
 	@echo "make agreement the matcher against the evaluator on PAIRS=$(PAIRS) pairs, and CHANGES=$(CHANGES) changes of rules"
+	@echo "make http-soak HTTP among 5,000 busy, and 10,000 idle and 100 slow connections"
 	@echo "make bench     throughput, latency, memory, start-up time"
 	@echo "make destinations-soak  thousands of bad API destinations beside healthy ones: does their p99 move?"
 	@echo "make install   to PREFIX=$(PREFIX) (DESTDIR, LIBDIR, SYSCONFDIR, UNITDIR; BUSCTL=no: only as eventbusctl); make uninstall takes it away"

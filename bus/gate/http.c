@@ -48,10 +48,25 @@ static void connection_notice(void *ctx, struct MHD_Connection *mhd, void **slot
     }
 }
 
+/* What a peer is told that was too slow with a request; whether it takes it is not waited for. Below TLS nothing can be said. */
+static void send_408(const struct connection *c) {
+    static const char body[] = "{\"__type\":\"RequestTimeoutException\",\"message\":\"The request did not come as fast as it has to (settings http-header-ms and "
+                               "http-body-ms); send it once more.\"}";
+    char answer[512];
+    int n = snprintf(answer, sizeof answer,
+                     "HTTP/1.1 408 Request Timeout\r\nContent-Type: application/x-amz-json-1.1\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
+                     sizeof body - 1, body);
+    ssize_t sent = send(c->fd, answer, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)sent;
+}
+
 /* Those that are too slow are cut off; libmicrohttpd finds the end and cleans up. */
 static void look_at_deadlines(const struct gate_http *g, int64_t now) {
-    for (const struct connection *c = g->connections; c; c = c->next)
-        if (c->deadline_ms <= now) shutdown(c->fd, SHUT_RDWR);
+    for (const struct connection *c = g->connections; c; c = c->next) {
+        if (c->deadline_ms > now) continue;
+        if (c->reading && !g->cert_file) send_408(c);
+        shutdown(c->fd, SHUT_RDWR);
+    }
 }
 
 /* ---- the listener ----------------------------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "hash.h"
+#include "http_framing.h"
 #include "http_state.h"
 #include "json.h"
 #include "log.h"
@@ -71,7 +72,9 @@ static void request_give_back(struct gate_http *g, struct request *r) {
 }
 
 static void set_deadline(struct request *r, int64_t ms) {
-    if (r->connection) r->connection->deadline_ms = ms == INT64_MAX ? ms : clock_mono_ms() + ms;
+    if (!r->connection) return;
+    r->connection->deadline_ms = ms == INT64_MAX ? ms : clock_mono_ms() + ms;
+    r->connection->reading = r->target && r->state < REQUEST_ASKED;
 }
 
 /* ---- answers ------------------------------------------------------------------------------------------------------------------------------ */
@@ -141,8 +144,17 @@ static enum MHD_Result queue_answer(struct request *r) {
     if (draining) MHD_add_response_header(response, "Connection", "close");
     enum MHD_Result result = MHD_queue_response(r->mhd, (unsigned)r->status, response);
     MHD_destroy_response(response);
+    r->state = REQUEST_ANSWERED;
     set_deadline(r, r->gate->options.body_ms);
     return result;
+}
+
+/* What this thread is asking for just now: an answer that comes before the api has returned is queued at once, without putting the connection to sleep. */
+static _Thread_local const struct request *asking;
+
+static void answered(struct request *r) {
+    if (asking == r) r->state = REQUEST_ANSWERED;
+    else request_answered(r);
 }
 
 /* The api called back, on whatever thread. */
@@ -158,7 +170,7 @@ static void put_done(struct api_put *put) {
         api_write_results(put, &r->answer);
     }
     api_caller_release(r->caller);
-    request_answered(r);
+    answered(r);
 }
 
 static void call_done(struct api_call *call) {
@@ -172,7 +184,7 @@ static void call_done(struct api_call *call) {
         r->answer = call->answer;
     }
     api_caller_release(r->caller);
-    request_answered(r);
+    answered(r);
 }
 
 /* ---- asking the api -------------------------------------------------------------------------------------------------------------------------- */
@@ -323,6 +335,15 @@ static bool serve_query(struct request *r, enum err err, const struct fault *fau
     return false;
 }
 
+static bool is_json(struct str type) {
+    static const char *const names[] = {JSON_1_1, "application/x-amz-json-1.0", "application/json"};
+    type.n = str_find(type, ';', 0);
+    while (type.n && type.p[type.n - 1] == ' ') type.n--;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (str_eq_nocase(type, str_from(names[i]))) return true;
+    return false;
+}
+
 /* An operation of a service. */
 static bool serve_operation(struct request *r) {
     struct fault fault;
@@ -332,6 +353,10 @@ static bool serve_operation(struct request *r) {
     if (!header(r, "X-Amz-Target") && (strcmp(r->method, "GET") == 0 || (type && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0))) {
         enum err refused = authenticate(r, &fault);
         return serve_query(r, refused, &fault);
+    }
+    if (type && *type && !is_json(str_from(type))) {
+        write_refusal(r, 415, "UnsupportedMediaTypeException", "The body is to be application/x-amz-json-1.1, not '%.60s'.", type);
+        return false;
     }
     if (type && strncasecmp(type, "application/x-amz-json-1.0", 26) == 0) r->content_type = "application/x-amz-json-1.0";
     enum err err = authenticate(r, &fault);
@@ -443,12 +468,17 @@ void *request_begin(void *ctx, const char *target, struct MHD_Connection *mhd) {
 }
 
 /* The header was read: what can be refused is refused before its body comes. */
-static enum MHD_Result begin_body(struct request *r, const char *method) {
-    const char *length = header(r, "Content-Length");
+static enum MHD_Result begin_body(struct request *r, const char *method, const char *version) {
+    const char *length = header(r, "Content-Length"), *type, *why;
     int64_t bytes;
+    int status = http_framing_check(r->mhd, method, version, &type, &why);
     r->method = method;
     r->state = REQUEST_BODY;
     set_deadline(r, r->gate->options.body_ms);
+    if (status) {
+        write_refusal(r, status, type, "%s", why);
+        return queue_answer(r);
+    }
     r->route = route_of(r, str_of(r->target, strcspn(r->target, "?")));
     if (!r->route) return queue_answer(r);
     if (!length || (str_to_i64(str_from(length), &bytes) && bytes <= (int64_t)r->gate->options.body_bytes)) return MHD_YES;
@@ -473,9 +503,18 @@ static enum MHD_Result serve_request(struct request *r) {
     }
     r->state = REQUEST_ASKED;
     set_deadline(r, INT64_MAX);
-    MHD_suspend_connection(r->mhd);
-    if (!r->route->serve(r)) request_answered(r);
-    return MHD_YES;
+    asking = r;
+    bool later = r->route->serve(r) && r->state != REQUEST_ANSWERED;
+    asking = NULL;
+    if (later) { /* only this thread resumes, so it is not too late */
+        MHD_suspend_connection(r->mhd);
+        return MHD_YES;
+    }
+    r->state = REQUEST_ANSWERED;
+    pthread_mutex_lock(&g->lock);
+    if (!--g->under_way) pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
+    return queue_answer(r);
 }
 
 enum MHD_Result request_go_on(void *ctx, struct MHD_Connection *mhd, const char *url, const char *method, const char *version, const char *data, size_t *size,
@@ -484,10 +523,9 @@ enum MHD_Result request_go_on(void *ctx, struct MHD_Connection *mhd, const char 
     (void)ctx;
     (void)mhd;
     (void)url;
-    (void)version;
     if (!r || !r->target) return MHD_NO; /* no memory */
     if (r->state == REQUEST_ANSWERED) return queue_answer(r);
-    if (r->state == REQUEST_BEGUN) return begin_body(r, method);
+    if (r->state == REQUEST_BEGUN) return begin_body(r, method, version);
     if (!*size) return serve_request(r);
     buf_add(&r->body, str_of(data, *size));
     *size = 0;

@@ -11,6 +11,7 @@ struct connection {
     struct connection *previous, *next;
     int fd;
     int64_t deadline_ms; /* monotonic; INT64_MAX: the api has its request */
+    bool reading;        /* a request has begun and is not whole */
 };
 
 enum request_state {

@@ -259,6 +259,32 @@ class Http(unittest.TestCase):
         self.assertNotIn(b"Access-Control", self.raw(busd, b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", until=b"never"))
         self.assertEqual(self.ask(busd, PUT)[0].status, 200)
 
+    def test_requests_that_can_be_read_in_two_ways_are_refused(self):
+        busd = self.start()
+        for head, status, word in (
+            (b"Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked", 400, b"more than one length"),
+            (b"Host: x\r\nContent-Length: 5\r\nContent-Length: 5", 400, b"more than one length"),
+            (b"Host: x\r\nContent-Length : 5\r\nContent-Length: 5", 400, b"blank"),
+            (b"Host: x\r\nHost: y\r\nContent-Length: 5", 400, b"Host"),
+            (b"Content-Length: 5", 400, b"Host"),
+            (b"Host: x\r\nContent-Length: +5", 400, b""),
+            (b"Host: x\r\nTransfer-Encoding: gzip, chunked", 501, b"chunked"),
+            (b"Host: x\r\nExpect: coffee\r\nContent-Length: 5", 417, b"100-continue"),
+            (b"Host: x", 411, b"Content-Length"),
+            (b"Host: x\r\nContent-Type: application/x-amz-cbor-1.1\r\nX-Amz-Target: AWSEvents.ListRules\r\nContent-Length: 0\r\nConnection: close", 415, b"json"),
+        ):
+            got = self.raw(busd, b"POST / HTTP/1.1\r\n" + head + b"\r\n\r\n", until=b"never")
+            self.assertIn(b"HTTP/1.1 %d " % status, got, head)
+            self.assertIn(word, got)
+        self.assertEqual(self.ask(busd, PUT)[0].status, 200)
+
+    def test_a_request_that_comes_too_slowly_is_told_so(self):
+        busd = self.start("--http-header-ms", "300", "--http-body-ms", "300")
+        for part in (b"POST / HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"):
+            got = self.raw(busd, part, until=b"never")
+            self.assertTrue(got.startswith(b"HTTP/1.1 408 "), got)
+            json.loads(got.partition(b"\r\n\r\n")[2])
+
     def test_cors_where_it_is_wished_for(self):
         busd = self.start("--http-cors", "https://console.example")
         got = self.raw(busd, b"OPTIONS / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", until=b"never")
