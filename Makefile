@@ -106,6 +106,13 @@ $(OUT)/libbus.a: $(call libs,$(ON_libbus))
 	$(Q)$(LD) -r -o $(OUT)/libbus.o --whole-archive $(call lib,libbus) --no-whole-archive $(call lib,base)
 	$(Q)objcopy --wildcard --keep-global-symbol='bus_*' $(OUT)/libbus.o && rm -f $@ && $(AR) rcs $@ $(OUT)/libbus.o
 
+# Manual pages and the whole reference, from the tables that the daemon validates with.
+SERVICES = $(shell $(OUT)/busctl reference --format fields | sed 's/[.].*//' | sort -u)
+$(OUT)/man/eventbusctl.1: $(OUT)/busctl
+	@rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)$< reference > $(OUT)/reference.md && $< reference --format man > $@
+	$(Q)for s in $(SERVICES); do $< reference --format man --service $$s > $(@D)/eventbusctl-$$s.1 || exit 1; done
+
 # Programs that use libbus as anybody would: its header alone, and the shared library.
 CLIENTS := $(OUT)/producer $(OUT)/crash_producer $(OUT)/bus_bench $(OUT)/destination_load
 $(OUT)/producer: examples/producer/producer.c
@@ -161,8 +168,9 @@ $(foreach t,$(FUZZ),$(eval $(call CORPUS_RULE,$(t))))
 
 # ---- what is asked for ----------------------------------------------------------------------------------------------------------------
 TOOLS := $(OUT)/smtp_sink $(OUT)/producer $(OUT)/destination_load
-.PHONY: all agreement deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench destinations-soak http-soak install uninstall deb clean help
+.PHONY: all agreement deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench destinations-soak http-soak install uninstall deb reference clean help
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
+reference: $(OUT)/man/eventbusctl.1
 
 # Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
 PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev zlib1g-dev libcmocka-dev jq python3 openssl awscli nodejs
@@ -230,13 +238,14 @@ http-soak: deps
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
+MANDIR ?= $(PREFIX)/share/man
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 # systemd has a program called busctl too. Ours is always installed as eventbusctl, and as busctl where that name is free (BUSCTL=no: not even then).
 BUSCTL ?= $(shell f=$(DESTDIR)$(PREFIX)/bin/busctl; if [ ! -e $$f ] || [ "$$(readlink $$f)" = eventbusctl ]; then echo yes; else echo no; fi)
 VERSION := $(shell sed -n 's/^\#define BUS_VERSION "\(.*\)"/\1/p' bus/libbus/bus.h)
 FILL = sed -e 's|@PREFIX@|$(PREFIX)|g; s|@LIBDIR@|$(LIBDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g; s|@VERSION@|$(VERSION)|g'
-install: all
+install: all reference
 	$(Q)install -D -m 755 $(OUT)/busd $(DESTDIR)$(PREFIX)/bin/busd
 	$(Q)install -D -m 755 $(OUT)/busctl $(DESTDIR)$(PREFIX)/bin/eventbusctl
 	$(Q)if [ "$(BUSCTL)" = yes ]; then ln -sfn eventbusctl $(DESTDIR)$(PREFIX)/bin/busctl; \
@@ -249,11 +258,13 @@ install: all
 	$(Q)$(FILL) bus/install/libbus.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libbus.pc
 	$(Q)$(FILL) bus/install/busd.service.in > $(DESTDIR)$(UNITDIR)/busd.service
 	$(Q)$(OUT)/busd --print-config > $(DESTDIR)$(PREFIX)/share/busd/busd.yaml
+	$(Q)mkdir -p $(DESTDIR)$(MANDIR)/man1 && install -m 644 $(OUT)/man/*.1 $(DESTDIR)$(MANDIR)/man1
+	$(Q)install -m 644 $(OUT)/reference.md $(DESTDIR)$(PREFIX)/share/busd/reference.md
 	$(Q)[ -e $(DESTDIR)$(SYSCONFDIR)/busd/busd.yaml ] || install -m 644 $(DESTDIR)$(PREFIX)/share/busd/busd.yaml $(DESTDIR)$(SYSCONFDIR)/busd/busd.yaml
 # Takes away what install made, but for a configuration that somebody changed, and data.
 uninstall:
 	$(Q)rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/busd bin/eventbusctl include/bus.h) $(addprefix $(DESTDIR)$(LIBDIR)/,libbus.so libbus.so.1 libbus.a pkgconfig/libbus.pc)
-	$(Q)rm -f $(DESTDIR)$(UNITDIR)/busd.service
+	$(Q)rm -f $(DESTDIR)$(UNITDIR)/busd.service $(DESTDIR)$(MANDIR)/man1/eventbusctl.1 $(DESTDIR)$(MANDIR)/man1/eventbusctl-*.1
 	$(Q)[ "$$(readlink $(DESTDIR)$(PREFIX)/bin/busctl)" != eventbusctl ] || rm -f $(DESTDIR)$(PREFIX)/bin/busctl
 	$(Q)! cmp -s $(DESTDIR)$(PREFIX)/share/busd/busd.yaml $(DESTDIR)$(SYSCONFDIR)/busd/busd.yaml || rm -f $(DESTDIR)$(SYSCONFDIR)/busd/busd.yaml
 	$(Q)rm -rf $(DESTDIR)$(PREFIX)/share/busd
@@ -283,4 +294,5 @@ help:
 	@echo "make bench     throughput, latency, memory, start-up time"
 	@echo "make destinations-soak  thousands of bad API destinations beside healthy ones: does their p99 move?"
 	@echo "make install   to PREFIX=$(PREFIX) (DESTDIR, LIBDIR, SYSCONFDIR, UNITDIR; BUSCTL=no: only as eventbusctl); make uninstall takes it away"
+	@echo "make reference manual pages and a Markdown reference of every operation, in $(OUT)"
 	@echo "make deb       Debian packages in $(BUILD)/deb, looked at by lintian"

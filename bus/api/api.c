@@ -13,6 +13,7 @@
 #include "operator.h"
 #include "partners.h"
 #include "signature.h"
+#include "traffic.h"
 
 enum { THREADS_DEFAULT = 8, QUEUED_DEFAULT = 1024, SERVICES_MAX = 32, SESSIONS_MAX = 65536 };
 #define CALL_MEMORY_MAX ((size_t)64 << 20)
@@ -126,6 +127,7 @@ static void running_finish(struct call *call, enum err err) {
     } else {
         buf_addz(&x->answer, "{}");
     }
+    if (!err) traffic_record(call->operation, call->in, call->out);
     if (!err && x->answer.failed) x->err = fault_set(&x->fault, ERR_NOMEM, "the answer takes too much memory: ask for less at once");
     arena_fini(&r->arena);
     free(r);

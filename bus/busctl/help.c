@@ -240,7 +240,7 @@ static void print_member_row(const struct operation *o, const struct member *m, 
     buf_fini(&limits);
 }
 
-static const char *access_text(enum operation_access access) {
+const char *help_access(enum operation_access access) {
     switch (access) {
     case ACCESS_READ: return "reads";
     case ACCESS_WRITE: return "changes state";
@@ -262,7 +262,7 @@ static void print_operation(const struct operation *o, FILE *out) {
     char verb[NAME_SIZE];
     const struct special *special = verb_special(o);
     name_kebab(o->name, verb);
-    fprintf(out, "\n### %s\n\n%s Operation `%s.%s`; %s", verb, o->help, o->service, o->name, access_text(o->access));
+    fprintf(out, "\n### %s\n\n%s Operation `%s.%s`; %s", verb, o->help, o->service, o->name, help_access(o->access));
     if (o->action) fprintf(out, "; policy action `%s`", o->action);
     fprintf(out, ".\n");
     if (o->in->members[0].name) fprintf(out, "\n| flag | meaning | value | limits |\n|---|---|---|---|\n");
@@ -290,13 +290,4 @@ void help_reference(FILE *out) {
         if (l->flags) fprintf(out, "\n| flag | meaning | value | |\n|---|---|---|---|\n");
         print_extra_rows(l->flags, out);
     }
-}
-
-enum exit_code reference_run(struct session *s, int argc, char **argv) {
-    if (argc > 0) {
-        fprintf(s->err, "busctl: reference: '%s' is one word too many\n", argv[0]);
-        return EXIT_CODE_USAGE;
-    }
-    help_reference(s->out);
-    return EXIT_CODE_DONE;
 }

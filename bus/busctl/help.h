@@ -17,5 +17,7 @@ void help_reference(FILE *out);
 /* What a value is called ("STRING", "ID...", "Id=STRING,Arn=STRING,..."), and its limits ("1-64 characters, [A-Z]+"); appended. */
 void help_type(const struct shape *shape, struct buf *out);
 void help_limits(const struct shape *shape, struct buf *out);
+/* What an operation does to the bus: "changes state". */
+const char *help_access(enum operation_access access);
 
 #endif

@@ -32,7 +32,8 @@ class Install(unittest.TestCase):
         there = files(self.root)
         for name in ("etc/busd/busd.yaml", "usr/bin/busctl", "usr/bin/busd", "usr/bin/eventbusctl", "usr/include/bus.h", "usr/lib/libbus.a",
                      "usr/lib/libbus.so", "usr/lib/libbus.so.1", "usr/lib/pkgconfig/libbus.pc", "usr/lib/systemd/system/busd.service",
-                     "usr/share/busd/busd.yaml"):
+                     "usr/share/busd/busd.yaml", "usr/share/busd/reference.md", "usr/share/man/man1/eventbusctl.1",
+                     "usr/share/man/man1/eventbusctl-events.1", "usr/share/man/man1/eventbusctl-sqs.1"):
             self.assertIn(name, there)
         for name in there:  # nothing tells where it was built or put for packaging
             if name.endswith((".service", ".pc", ".yaml")):
