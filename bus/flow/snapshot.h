@@ -39,6 +39,8 @@ struct rule_view {
     _Atomic int refs;
     struct arena arena;
     struct str account, bus, name, arn, pattern_text, schedule_text, description, role_arn, state, created_by;
+    struct str managed_by;           /* absent: its owner may change it */
+    int64_t archive;                 /* number of the archive that it feeds; 0: none, its targets count */
     bool enabled;
     struct pattern *pattern;         /* NULL: a schedule only */
     struct schedule *schedule;       /* NULL: a pattern only */

@@ -342,6 +342,7 @@ static void change_delete_account(struct world *w, struct change *c, struct str 
         for (size_t i = 0; i < slot->rule_count; i++)
             change_delete(c, "rule", rule_key(&c->arena, (struct bus_ref){id, slot->head->name}, slot->rules[i]->name));
     }
+    archive_change_delete_account(w, c, id);
     at = 0;
     while (map_next(&w->keys, &at, &key, &value))
         if (str_eq(((struct key *)value)->caller->account, id)) change_delete(c, "key", key);
@@ -370,6 +371,7 @@ enum err world_delete_account(struct world *w, struct str id, struct fault *faul
         at = 0;
         while (map_next(&w->keys, &at, &key, &value))
             if (str_eq(((struct key *)value)->caller->account, id)) key_detach(w, key);
+        archive_detach_locked(w, id);
         account_free(map_remove(&w->accounts, id));
         world_changed_locked(w);
     }
@@ -716,6 +718,11 @@ static enum err load_rule(void *ctx, struct str key, struct str value) {
     return err ? damaged(l->fault, "rule", key) : ERR_OK;
 }
 
+static enum err load_archive(void *ctx, struct str key, struct str value) {
+    struct loading *l = ctx;
+    return archive_load_locked(l->w, value, l->fault) ? damaged(l->fault, "archive", key) : ERR_OK;
+}
+
 static enum err load_number(void *ctx, struct str key, struct str value) {
     struct loading *l = ctx;
     if (!str_to_i64(value, &l->w->number_limit)) return damaged(l->fault, "number", key);
@@ -731,7 +738,8 @@ static enum err load(struct world *w, struct fault *fault) {
                  {{"account", 7}, load_account},
                  {{"key", 3}, load_key},
                  {{"bus", 3}, load_bus},
-                 {{"rule", 4}, load_rule}};
+                 {{"rule", 4}, load_rule},
+                 {{"archive", 7}, load_archive}};
     struct store *store = committer_store(w->o.committer);
     struct loading l = {w, fault};
     enum err err = ERR_OK;
@@ -751,6 +759,7 @@ enum err world_open(const struct world_options *options, struct world **out, str
     map_init(&w->accounts);
     map_init(&w->keys);
     map_init(&w->buses);
+    map_init(&w->archives);
     enum err err = load(w, fault);
     if (!err) {
         struct snapshot *first = snapshot_make_locked(w);
@@ -777,6 +786,8 @@ void world_close(struct world *w) {
     while (map_next(&w->keys, &at, NULL, &value)) key_free(value);
     at = 0;
     while (map_next(&w->buses, &at, NULL, &value)) bus_slot_free(value);
+    archive_detach_locked(w, STR_NULL);
+    map_fini(&w->archives);
     map_fini(&w->accounts);
     map_fini(&w->keys);
     map_fini(&w->buses);

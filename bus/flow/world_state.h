@@ -36,6 +36,7 @@ struct world {
     struct map keys;     /* id -> struct key *; changed under lock and keys_lock, so that a request never waits for somebody's commit */
     pthread_rwlock_t keys_lock;
     struct map buses;    /* "ACCOUNT/NAME" -> struct bus_slot * */
+    struct map archives; /* "ACCOUNT/NAME" -> struct archive * (archive.c) */
     int64_t next_number, number_limit;
     int bulk;
     bool stale; /* something changed that no snapshot shows yet */
@@ -73,7 +74,17 @@ bool rule_attach_locked(struct bus_slot *slot, struct rule_view *rule) __attribu
 void rule_detach_locked(struct bus_slot *slot, struct str name);
 /* Compiles, stores and attaches a changed rule. */
 enum err rule_store_locked(struct world *w, struct bus_slot *slot, const struct rule_draft *draft, struct fault *fault) MUST_USE;
+/* ERR_MANAGED_RULE for a rule that only its manager may change; NULL is free. */
+enum err rule_is_free(const struct rule_view *rule, struct fault *fault) MUST_USE;
 /* Publishes a new snapshot unless a bulk load goes on. */
 void world_changed_locked(struct world *w);
+
+/* ---- archive.c ---- */
+/* Loads one record of kind "archive". */
+enum err archive_load_locked(struct world *w, struct str value, struct fault *fault) MUST_USE;
+/* Adds to c the end of all of an account's archives. */
+void archive_change_delete_account(struct world *w, struct change *c, struct str account);
+/* Takes an account's archives (absent: all) out of memory. */
+void archive_detach_locked(struct world *w, struct str account);
 
 #endif
