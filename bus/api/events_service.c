@@ -3,6 +3,7 @@
 #include "event.h"
 #include "events.h"
 #include "json.h"
+#include "page.h"
 #include "pattern.h"
 
 enum { LIST_LIMIT = 100 };
@@ -27,29 +28,6 @@ static enum err on_bus(void *self, struct call *call, struct str name_or_arn, st
 static enum err on_rule(void *self, struct call *call, struct str bus_name, struct str rule, struct bus_ref *bus) {
     enum err err = bus_ref_parse(world_of(self), call->account, bus_name, bus, &call->fault);
     return err ? err : allowed(call, world_rule_arn(world_of(self), call->arena, *bus, rule.p ? rule : STR("*")), NULL, 0);
-}
-
-/* ---- pages -------------------------------------------------------------------------------------------------------------------------- */
-/* A token is the name after which the next page begins: it stays right whatever is added or removed meanwhile. */
-static enum err page_begin(struct call *call, struct str token, struct str *after) {
-    *after = STR_NULL;
-    if (!token.p) return ERR_OK;
-    struct buf text;
-    buf_init(&text, 0);
-    bool ok = hash_from_base64(&text, token) && text.n > 2 && memcmp(text.p, "1:", 2) == 0;
-    if (ok) *after = arena_str(call->arena, str_skip(buf_str(&text), 2));
-    buf_fini(&text);
-    return ok && after->p ? ERR_OK : fault_at(&call->fault, ERR_VALIDATION, "nextToken", 0, 0, "Parameter NextToken is not valid.");
-}
-
-static struct str page_end(struct call *call, bool more, struct str last) {
-    if (!more) return STR_NULL;
-    struct buf text;
-    buf_init(&text, 0);
-    hash_base64(&text, arena_printf(call->arena, "1:%.*s", STR_ARG(last)));
-    struct str token = text.failed ? STR_NULL : arena_str(call->arena, buf_str(&text));
-    buf_fini(&text);
-    return token;
 }
 
 static size_t limit_of(struct opt_i64 limit) { return limit.set ? (size_t)limit.v : LIST_LIMIT; }

@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include "model.h"
+#include "page.h"
 #include "record.h"
 
 static struct str group_arn(const struct log_service *s, struct arena *a, struct str account, struct str name) {
@@ -146,9 +147,12 @@ static enum err describe_log_groups(void *self, struct call *call) {
     struct group **groups;
     size_t count;
     bool more;
-    enum err err = log_registry_list(s->registry, call->account, in->log_group_name_prefix, in->next_token,
-                                     in->limit.set ? (size_t)in->limit.v : LOG_DESCRIBE_LIMIT_DEFAULT, call->arena, &groups, &count, &more,
-                                     &call->fault);
+    struct str after;
+    enum err err = page_begin(call, in->next_token, &after);
+    if (!err)
+        err = log_registry_list(s->registry, call->account, in->log_group_name_prefix, after,
+                                in->limit.set ? (size_t)in->limit.v : LOG_DESCRIBE_LIMIT_DEFAULT, call->arena, &groups, &count, &more,
+                                &call->fault);
     if (err) return err;
     struct log_group *items = arena_array(call->arena, count, sizeof *items);
     bool ok = items;
@@ -167,7 +171,7 @@ static enum err describe_log_groups(void *self, struct call *call) {
         group_unref(groups[i]);
     }
     out->log_groups = (struct list){true, count, items};
-    if (ok && more) out->next_token = items[count - 1].log_group_name;
+    if (ok && more) out->next_token = page_end(call, more, items[count - 1].log_group_name);
     return ok ? ERR_OK : fault_set(&call->fault, ERR_NOMEM, NULL);
 }
 

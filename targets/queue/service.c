@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "page.h"
 #include "queue.h"
 
 enum { LIST_DEFAULT = 1000 };
@@ -181,8 +182,11 @@ static enum err list(struct queue_service *s, struct call *call, struct str pref
     struct resource **queues;
     size_t count, n = 0;
     bool more;
-    enum err err = resources_list(&s->queues, call->account, prefix.p ? prefix : STR(""), token, redrives_to.p ? SIZE_MAX : limit,
-                                  call->arena, &queues, &count, &more, &call->fault);
+    struct str after, last = STR_NULL;
+    enum err err = page_begin(call, token, &after);
+    if (!err)
+        err = resources_list(&s->queues, call->account, prefix.p ? prefix : STR(""), after, redrives_to.p ? SIZE_MAX : limit, call->arena,
+                             &queues, &count, &more, &call->fault);
     if (err) return err;
     struct str *urls = arena_array(call->arena, count, sizeof *urls);
     for (size_t i = 0; i < count; i++) {
@@ -191,11 +195,11 @@ static enum err list(struct queue_service *s, struct call *call, struct str pref
         if (urls && wanted && n == limit) more = true;
         if (urls && wanted && n < limit) {
             urls[n++] = url_of(call->arena, q);
-            out->token = arena_str(call->arena, q->r.name);
+            last = arena_str(call->arena, q->r.name);
         }
         resource_unref(queues[i]);
     }
-    if (!more) out->token = STR_NULL;
+    out->token = page_end(call, more, last);
     out->urls = (struct list){true, n, urls};
     return urls ? ERR_OK : no_memory(call);
 }

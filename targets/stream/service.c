@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "json.h"
+#include "page.h"
 #include "record.h"
 #include "stream.h"
 
@@ -276,9 +277,12 @@ static enum err list_streams(void *self, struct call *call) {
     struct resource **streams;
     size_t count;
     bool more;
-    struct str after = in->token.p ? in->token : in->after;
-    enum err err = resources_list(&service->streams, call->account, STR(""), after, in->limit.set ? (size_t)in->limit.v : LIST_DEFAULT,
-                                  call->arena, &streams, &count, &more, &call->fault);
+    struct str after;
+    enum err err = page_begin(call, in->token, &after);
+    if (!after.p) after = in->after;
+    if (!err)
+        err = resources_list(&service->streams, call->account, STR(""), after, in->limit.set ? (size_t)in->limit.v : LIST_DEFAULT,
+                             call->arena, &streams, &count, &more, &call->fault);
     if (err) return err;
     struct str *names = arena_array(call->arena, count, sizeof *names);
     for (size_t i = 0; i < count; i++) {
@@ -288,7 +292,7 @@ static enum err list_streams(void *self, struct call *call) {
     if (!names) return no_memory(call);
     out->names = (struct list){true, count, names};
     out->more = (struct opt_bool){true, more};
-    if (more) out->token = names[count - 1];
+    if (more) out->token = page_end(call, more, names[count - 1]);
     return ERR_OK;
 }
 
@@ -298,16 +302,18 @@ static enum err list_shards(void *self, struct call *call) {
     struct stream *s;
     uint32_t from = 0;
     bool more = false;
-    enum err err = find_stream(self, call, &s);
+    struct str after;
+    enum err err = page_begin(call, in->token, &after);
+    if (!err) err = find_stream(self, call, &s);
     if (err) return err;
-    if (in->token.p) {
-        if (parse_shard_id(s, in->token, &from))
+    if (after.p) {
+        if (parse_shard_id(s, after, &from))
             from++;
         else
             err = fault_at(&call->fault, ERR_VALIDATION, "nextToken", 0, 0, "Parameter NextToken is not valid.");
     }
     if (!err) err = fill_shards(call, s, from, in->limit.set ? (size_t)in->limit.v : SHARDS_DEFAULT, &out->shards, &more);
-    if (!err && more) out->token = LIST_AT(out->shards, struct stream_shard, out->shards.n - 1)->id;
+    if (!err && more) out->token = page_end(call, more, LIST_AT(out->shards, struct stream_shard, out->shards.n - 1)->id);
     resource_unref(&s->r);
     return err;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "json.h"
+#include "page.h"
 #include "topic.h"
 
 enum { PAGE = 100 };
@@ -149,6 +150,12 @@ static enum err delete_topic(void *self, struct call *call) {
     return err;
 }
 
+/* SNS has a sentence of its own for a token that is none. */
+static enum err page_of(struct call *call, struct str token, struct str *after) {
+    enum err err = page_begin(call, token, after);
+    return err == ERR_VALIDATION ? fault_set(&call->fault, ERR_INVALID_PARAMETER, "Invalid parameter: NextToken") : err;
+}
+
 static enum err list_topics(void *self, struct call *call) {
     struct topic_service *s = self;
     const struct topic_list *in = call->in;
@@ -156,12 +163,14 @@ static enum err list_topics(void *self, struct call *call) {
     struct resource **topics;
     size_t count;
     bool more;
-    enum err err = resources_list(&s->topics, call->account, STR(""), in->token, PAGE, call->arena, &topics, &count, &more, &call->fault);
+    struct str after;
+    enum err err = page_of(call, in->token, &after);
+    if (!err) err = resources_list(&s->topics, call->account, STR(""), after, PAGE, call->arena, &topics, &count, &more, &call->fault);
     if (err) return err;
     struct topic_arn *items = arena_array(call->arena, count, sizeof *items);
     for (size_t i = 0; i < count; i++) {
         if (items) items[i].arn = arena_str(call->arena, ((struct topic *)(void *)topics[i])->arn);
-        if (more && i + 1 == count) out->token = arena_str(call->arena, topics[i]->name);
+        if (i + 1 == count) out->token = page_end(call, more, topics[i]->name);
         resource_unref(topics[i]);
     }
     out->topics = (struct list){true, count, items};
@@ -373,11 +382,13 @@ static enum err list_by_topic(void *self, struct call *call) {
     struct topic *t;
     size_t n = 0;
     bool more = false;
-    enum err err = items ? find_topic(self, call, in->arn, &t) : no_memory(call);
+    struct str after;
+    enum err err = page_of(call, in->token, &after);
+    if (!err) err = items ? find_topic(self, call, in->arn, &t) : no_memory(call);
     if (err) return err;
-    if (!fill_subscriptions(call, t, in->token, items, &n, &more)) err = no_memory(call);
+    if (!fill_subscriptions(call, t, after, items, &n, &more)) err = no_memory(call);
     out->subscriptions = (struct list){true, n, items};
-    if (more) out->token = items[n - 1].arn;
+    if (more) out->token = page_end(call, more, items[n - 1].arn);
     resource_unref(&t->r);
     return err;
 }
@@ -389,24 +400,25 @@ static enum err list_subscriptions(void *self, struct call *call) {
     const struct topic_list_subscriptions *in = call->in;
     struct topic_list_subscriptions_answer *out = call->out;
     struct topic_subscription *items = arena_array(call->arena, PAGE, sizeof *items);
-    struct str account, from = STR_NULL, id;
+    struct str after, account, from = STR_NULL, id;
     struct resource **topics;
     size_t count, n = 0;
     bool more = false, ignored, whole = true;
     if (!items) return no_memory(call);
-    if (in->token.p && !topic_arn_parse(in->token, &account, &from, &id))
-        return fault_set(&call->fault, ERR_INVALID_PARAMETER, "Invalid parameter: NextToken");
-    enum err err =
+    enum err err = page_of(call, in->token, &after);
+    if (err) return err;
+    if (after.p && !topic_arn_parse(after, &account, &from, &id)) return fault_set(&call->fault, ERR_INTERNAL, NULL);
+    err =
         resources_list(&s->topics, call->account, STR(""), STR_NULL, SIZE_MAX, call->arena, &topics, &count, &ignored, &call->fault);
     for (size_t i = 0; !err && i < count; i++) {
         int order = from.p ? str_cmp(topics[i]->name, from) : 1;
         if (!more && whole && order >= 0)
-            whole = fill_subscriptions(call, (struct topic *)(void *)topics[i], order ? STR_NULL : in->token, items, &n, &more);
+            whole = fill_subscriptions(call, (struct topic *)(void *)topics[i], order ? STR_NULL : after, items, &n, &more);
         resource_unref(topics[i]);
     }
     if (!err && !whole) err = no_memory(call);
     out->subscriptions = (struct list){true, n, items};
-    if (more) out->token = items[n - 1].arn;
+    if (more) out->token = page_end(call, more, items[n - 1].arn);
     return err;
 }
 

@@ -163,6 +163,10 @@ static void pages(void **state) {
         const char *next = strstr(got, "\"NextToken\":\"");
         token[0] = 0;
         if (!next || sscanf(next, "\"NextToken\":\"%250[^\"]", token) != 1) break;
+        char other[512]; /* it is of this request alone */
+        snprintf(other, sizeof other, "{\"Limit\":3,\"NamePrefix\":\"r0\",\"NextToken\":\"%s\"}", token);
+        WALK({"ListRules", other, ERR_VALIDATION, "Parameter NextToken is not valid."},
+             {"ListEventBuses", other, ERR_VALIDATION, "Parameter NextToken is not valid."});
         if (page == 0) { /* r2 was the last one seen */
             assert_int_equal(ask("DeleteRule", "{\"Name\":\"r2\"}", got, sizeof got), ERR_OK);
             assert_int_equal(ask("PutRule", "{\"Name\":\"r0a\"," PATTERN "}", got, sizeof got), ERR_OK);

@@ -325,8 +325,11 @@ static void sources_of_a_dead_letter_queue_are_listed(void **state) {
     OK("ListDeadLetterSourceQueues", "{'QueueUrl':'dead','MaxResults':2}");
     assert_int_equal(count_of("queueUrls"), 2);
     IS("queueUrls.0", URL_OF("a"));
-    IS("NextToken", "b");
-    OK("ListDeadLetterSourceQueues", "{'QueueUrl':'dead','NextToken':'b'}");
+    char token[128];
+    str_copyz(token, sizeof token, str_from(at("NextToken")));
+    FAILS(ERR_VALIDATION, "Parameter NextToken is not valid.", "ListDeadLetterSourceQueues", "{'QueueUrl':'dead','NextToken':'b'}");
+    FAILS(ERR_VALIDATION, "Parameter NextToken is not valid.", "ListQueues", "{'NextToken':'%s'}", token);
+    OK("ListDeadLetterSourceQueues", "{'QueueUrl':'dead','NextToken':'%s'}", token);
     assert_int_equal(count_of("queueUrls"), 1);
     IS("queueUrls.0", URL_OF("z"));
     OK("SetQueueAttributes", "{'QueueUrl':'z','Attributes':{'RedrivePolicy':''}}");
