@@ -167,6 +167,7 @@ static void forget_locked(struct replays *r, struct replay *x) {
 struct loading {
     struct replays *r;
     struct fault *fault;
+    struct replay *only; /* NULL: all */
 };
 
 static struct str text_of(const struct node *object, const char *name) {
@@ -222,9 +223,11 @@ static enum err load_replay(void *ctx, struct str key, struct str value) {
     return fault_set(l->fault, ERR_CORRUPT, "the stored replay '%.*s' cannot be loaded: %s", STR_ARG(key), why);
 }
 
+/* With the lock, but while nothing runs yet. */
 static enum err load_position(void *ctx, struct str key, struct str value) {
     struct loading *l = ctx;
     struct replay *x = map_get(&l->r->replays, key);
+    if (l->only && x != l->only) return ERR_OK;
     struct arena a;
     struct node *root;
     arena_init(&a, 0);
@@ -238,11 +241,20 @@ static enum err load_position(void *ctx, struct str key, struct str value) {
     return err ? fault_set(l->fault, ERR_CORRUPT, "the stored position of replay '%.*s' cannot be loaded", STR_ARG(key)) : ERR_OK;
 }
 
+enum err replay_reload(struct replays *r, struct replay *x, struct fault *fault) {
+    struct store *s = r->flow->store;
+    struct loading l = {r, fault, x};
+    pthread_mutex_lock(&r->lock);
+    enum err err = s->ops->catalog_scan(s, STR("replay-at"), load_position, &l, fault);
+    pthread_mutex_unlock(&r->lock);
+    return err;
+}
+
 /* ---- life ------------------------------------------------------------------------------------------------------------------------------ */
 enum err replays_open(struct flow *flow, struct replays **out, struct fault *fault) {
     struct replays *r = calloc(1, sizeof *r);
     if (!r) return no_memory(fault);
-    struct loading l = {r, fault};
+    struct loading l = {r, fault, NULL};
     struct store *s = flow->store;
     pthread_condattr_t monotonic;
     r->flow = flow;

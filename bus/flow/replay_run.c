@@ -96,7 +96,10 @@ static enum err commit_page(struct replays *r, struct page *p) {
     int64_t replayed = x->info.replayed + (int64_t)p->done;
     if (!replay_add_position(&p->txn, x, last->sequence + 1, last->at_ms, replayed)) return fault_set(&p->fault, ERR_NOMEM, NULL);
     enum err err = committer_run(r->flow->committer, &p->txn, &p->fault);
-    if (err) return err;
+    if (err) {
+        x->stale = true;
+        return err;
+    }
     COUNT_N(&r->flow->counters, replayed, p->done);
     pthread_mutex_lock(&r->lock);
     x->next = last->sequence + 1;
@@ -171,8 +174,9 @@ static void at_end(struct replays *r, struct replay *x) {
 static enum err read_page(struct replays *r, struct page *p, size_t most) {
     struct store *s = r->flow->store;
     struct replay *x = p->x;
-    enum err err = ERR_OK;
-    if (!x->next) {
+    enum err err = x->stale ? replay_reload(r, x, &p->fault) : ERR_OK;
+    x->stale = err != ERR_OK;
+    if (!err && !x->next) {
         int64_t first = 0;
         err = s->ops->archive_find(s, x->number, x->info.from_ms, &first, &p->fault);
         if (!err) x->next = first; /* read by this thread only, until the next page is committed */

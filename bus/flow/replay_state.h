@@ -20,6 +20,7 @@ struct replay {
     int64_t refilled_ms;      /* monotonic; 0: never */
     int64_t budget;           /* thousandths of events that may go now */
     int64_t pause_until_ms;   /* monotonic */
+    bool stale;               /* a page's commit failed: the position is to be read again */
     bool settled;             /* everything submitted before its end is committed */
     int failures;             /* of the store, one behind the other */
 };
@@ -42,6 +43,8 @@ static inline bool replay_is_active(enum replay_state s) { return s == REPLAY_ST
 /* Adds the record of a replay, and that of its position, to a transaction. False without memory. */
 bool replay_add_record(struct txn *txn, const struct replay *x) __attribute__((warn_unused_result));
 bool replay_add_position(struct txn *txn, const struct replay *x, int64_t next, int64_t last_ms, int64_t replayed) __attribute__((warn_unused_result));
+/* Takes the position from the store: after a commit that failed, which may have been applied all the same. */
+enum err replay_reload(struct replays *r, struct replay *x, struct fault *fault) MUST_USE;
 bool replay_add_delete(struct txn *txn, const struct replay_info *i) __attribute__((warn_unused_result));
 /* With the lock: the state becomes durable, then visible. */
 enum err replay_end_locked(struct replays *r, struct replay *x, enum replay_state state, const char *reason, struct fault *fault) MUST_USE;
