@@ -43,6 +43,7 @@ struct rule_view {
     int64_t archive;                 /* number of the archive that it feeds; 0: none, its targets count */
     bool enabled;
     struct pattern *pattern;         /* NULL: a schedule only */
+    uint64_t signature;              /* of the pattern (lint.h); rules with the same pattern have the same */
     struct schedule *schedule;       /* NULL: a pattern only */
     struct target_view **targets;    /* in order of id */
     size_t target_count;
