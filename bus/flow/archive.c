@@ -247,7 +247,7 @@ enum err archive_create(struct world *w, const struct archive_spec *spec, struct
     struct archive_info made = {.account = spec->bus.account,
                                 .bus = spec->bus.name,
                                 .name = spec->name,
-                                .description = spec->description,
+                                .description = spec->description.n ? spec->description : STR_NULL,
                                 .pattern = spec->pattern.n ? spec->pattern : STR_NULL,
                                 .kms_key = spec->kms_key,
                                 .retention_days = spec->retention_days,
@@ -271,7 +271,7 @@ enum err archive_update(struct world *w, struct str account, struct str name, co
     enum err err = need_locked(w, account, name, &archive, fault);
     if (!err && !copy_info(w, a, &archive->info, info)) err = no_memory(fault);
     if (!err) {
-        if (change->description.p) info->description = change->description;
+        if (change->description.p) info->description = change->description.n ? change->description : STR_NULL;
         if (change->pattern.p) info->pattern = change->pattern.n ? change->pattern : STR_NULL;
         if (change->kms_key.p) info->kms_key = change->kms_key;
         if (change->sets_days) info->retention_days = change->retention_days;

@@ -30,7 +30,7 @@ struct archive_spec {
  * *info lives in a. */
 enum err archive_create(struct world *w, const struct archive_spec *spec, struct arena *a, struct archive_info *info, struct fault *fault) MUST_USE;
 struct archive_change {
-    struct str description, pattern, kms_key; /* absent: as it was; an empty pattern: everything */
+    struct str description, pattern, kms_key; /* absent: as it was; empty: none, so an empty pattern is everything */
     bool sets_days;
     int64_t retention_days;
 };
