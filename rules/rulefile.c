@@ -886,6 +886,43 @@ static void load_rule(struct loader *l, const struct ynode *n, struct str bus) {
     declare(l, &r, "events.PutTargets", NULL, targets, arena_printf(l->arena, "targets of %.*s", STR_ARG(what)));
 }
 
+/* ---- archives
+ * ------------------------------------------------------------------------------------------------------------------------------------------
+ */
+/* The account's names of archives are one space: which bus before this one has the name? NULL: none. */
+static const struct ynode *bus_with_archive(const struct ynode *first, const struct ynode *bus, struct str name) {
+    for (const struct ynode *b = first; b && b != bus; b = b->next)
+        if (ynode_get(get(b, "archives"), name)) return b;
+    return NULL;
+}
+
+static void load_archive(struct loader *l, const struct ynode *n, const struct ynode *buses, const struct ynode *bus) {
+    if (!check_map(l, n, "archive")) return;
+    const struct ynode *pattern = get(n, "pattern"), *other = bus_with_archive(buses, bus, n->key);
+    struct ynode at = at_key(n);
+    if (other) problem_at(l->problems, &at, "event bus %.*s has an archive of this name", STR_ARG(other->key));
+    struct str description = text_of(l, get(n, "description"));
+    int64_t days = 0;
+    struct request r;
+    begin(&r);
+    member(&r, "ArchiveName", n->key);
+    member(&r, "EventSourceArn",
+           arena_printf(l->arena, "arn:aws:events:%.*s:%.*s:event-bus/%.*s", STR_ARG(l->region), STR_ARG(l->account), STR_ARG(bus->key)));
+    member(&r, "EventPattern", pattern ? pattern_text(l, pattern) : STR("")); /* what is left out goes from an archive that is there */
+    member(&r, "Description", description.p ? description : STR(""));
+    number_of(l, get(n, "retention-days"), 0, INT32_MAX, &days);
+    json_key_i64(&r.j, "RetentionDays", days);
+    declare(l, &r, "events.CreateArchive", "events.UpdateArchive", n,
+            arena_printf(l->arena, "archive %.*s of event bus %.*s of account %.*s", STR_ARG(n->key), STR_ARG(bus->key), STR_ARG(l->account)));
+}
+
+static void load_archives(struct loader *l, const struct ynode *account) {
+    const struct ynode *buses = named(l, get(account, "buses"));
+    for (const struct ynode *bus = buses; bus; bus = bus->next)
+        for (const struct ynode *n = bus->kind == YNODE_MAP ? named(l, get(bus, "archives")) : NULL; n; n = n->next)
+            load_archive(l, n, buses, bus);
+}
+
 /* ---- the file
  * ---------------------------------------------------------------------------------------------------------------------------------------------
  */
@@ -932,6 +969,7 @@ static void load_step(struct loader *l, const struct ynode *account, int step) {
     case 6: each(l, account, "topics", load_topic); break;
     case 7: each(l, account, "connections", load_connection); break;
     case 8: each(l, account, "api-destinations", load_destination); break;
+    case 9: load_archives(l, account); break;
     default: each(l, account, "buses", load_rules); break;
     }
 }
@@ -945,7 +983,7 @@ static void load_file(struct loader *l, const struct ynode *root) {
         check_map(l, a, "account");
     }
     if (l->problems->total && !accounts) return;
-    for (int step = 0; step < 10; step++)
+    for (int step = 0; step < 11; step++)
         for (const struct ynode *a = accounts; a; a = a->next) {
             if (a->kind != YNODE_MAP && a->kind != YNODE_NULL) continue;
             l->account = a->key;

@@ -22,6 +22,7 @@ const struct rulefile_key rulefile_keys[] = {
     {"bus", "description", "text"},
     {"bus", "policy", "IAM document with Version and Statement, or a list of short statements"},
     {"bus", "tags", "tags of the bus"},
+    {"bus", "archives", "archives by name"},
     {"bus", "rules", "rules by name"},
 
     {"statement", "sid", "id of the statement"},
@@ -29,6 +30,10 @@ const struct rulefile_key rulefile_keys[] = {
     {"statement", "deny", "account, list of accounts, or \"*\" that may not"},
     {"statement", "actions", "action or list of actions; events:PutEvents when left out"},
     {"statement", "condition", "IAM condition block"},
+
+    {"archive", "description", "text"},
+    {"archive", "pattern", "event pattern: what is kept; everything when left out"},
+    {"archive", "retention-days", "how long it is kept; 0 (default): for ever"},
 
     {"rule", "description", "text"},
     {"rule", "pattern", "event pattern"},

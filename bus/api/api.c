@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "archives.h"
 #include "clock.h"
 #include "endpoints.h"
 #include "events.h"
@@ -328,10 +329,11 @@ static enum err join(struct api *api, const struct service *const *services, siz
 static enum err join_all(struct api *api, struct fault *fault) {
     const struct service events = {"events", events_operations, events_handlers, api}, bus = {"bus", bus_operations, bus_handlers, api},
                          explain = {"events", explain_operations, explain_handlers, api},
+                         archives = {"events", archives_operations, archives_handlers, api},
                          partners = {"events", partners_operations, partners_handlers, api},
                          endpoints = {"events", endpoints_operations, endpoints_handlers, api};
-    const struct service *all[SERVICES_MAX] = {&events, &explain, &bus, &partners, &endpoints};
-    size_t count = 5, kinds;
+    const struct service *all[SERVICES_MAX] = {&events, &archives, &explain, &bus, &partners, &endpoints};
+    size_t count = 6, kinds;
     const struct service *const *of_kinds = flow_services(api->flow, &kinds);
     assert(count + kinds <= SERVICES_MAX);
     for (size_t i = 0; i < kinds; i++) all[count++] = of_kinds[i];

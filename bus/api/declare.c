@@ -233,19 +233,20 @@ static void check_all(struct loading *l) {
 }
 
 /* Of all files together, in the order of kinds: what one file names may stand in another. */
+static const char *const order[] = {
+    "bus.CreateAccount",    "bus.CreateAccessKey",  "events.CreateEventBus", "events.UpdateEventBus", "events.PutPermission",
+    "events.CreateArchive", "kinesis.CreateStream", "sqs.CreateQueue",       "lambda.CreateFunction", "logs.CreateLogGroup",
+    "sns.CreateTopic",      "sns.Subscribe",        "events.CreateConnection", "events.CreateApiDestination", "events.PutRule",
+    "events.PutTargets"};
+enum { ORDERS = sizeof order / sizeof order[0] };
 static int order_of(struct str operation) {
-    static const char *const order[] = {
-        "bus.CreateAccount",    "bus.CreateAccessKey",     "events.CreateEventBus",       "events.UpdateEventBus", "events.PutPermission",
-        "kinesis.CreateStream", "sqs.CreateQueue",         "lambda.CreateFunction",       "logs.CreateLogGroup",   "sns.CreateTopic",
-        "sns.Subscribe",        "events.CreateConnection", "events.CreateApiDestination", "events.PutRule",        "events.PutTargets"};
-    int n = sizeof order / sizeof order[0];
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < ORDERS; i++)
         if (str_eqz(operation, order[i])) return i;
-    return n;
+    return ORDERS;
 }
 
 static void run_all(struct loading *l) {
-    for (int step = 0; step <= 15; step++)
+    for (int step = 0; step <= ORDERS; step++)
         for (size_t i = 0; i < l->count; i++)
             for (size_t k = 0; k < l->files[i].file.count; k++)
                 if (order_of(l->files[i].file.items[k].operation) == step) run_one(l, &l->files[i], &l->files[i].file.items[k]);

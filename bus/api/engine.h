@@ -40,6 +40,7 @@ enum err api_authorize(struct call *call, const char *action, struct str resourc
 extern const struct handler_row events_handlers[];
 extern const struct handler_row partners_handlers[];
 extern const struct handler_row endpoints_handlers[];
+extern const struct handler_row archives_handlers[];
 extern const struct handler_row explain_handlers[];
 extern const struct handler_row bus_handlers[];
 

@@ -22,7 +22,8 @@ static enum err create_account(void *self, struct call *call) {
 /* What an account has beside buses and keys, as the services list and delete it. */
 static const struct {
     const char *list, *items, *item /* NULL: the item is the name */, *remove, *argument;
-} owned[] = {{"sns.ListTopics", "Topics", "TopicArn", "sns.DeleteTopic", "TopicArn"},
+} owned[] = {{"events.ListArchives", "Archives", "ArchiveName", "events.DeleteArchive", "ArchiveName"},
+             {"sns.ListTopics", "Topics", "TopicArn", "sns.DeleteTopic", "TopicArn"},
              {"sqs.ListQueues", "QueueUrls", NULL, "sqs.DeleteQueue", "QueueUrl"},
              {"kinesis.ListStreams", "StreamNames", NULL, "kinesis.DeleteStream", "StreamName"},
              {"lambda.ListFunctions", "Functions", "FunctionName", "lambda.DeleteFunction", "FunctionName"},
@@ -72,6 +73,7 @@ static enum err delete_account(void *self, struct call *call) {
                          STR_ARG(in->account_id));
     enum err err = ERR_OK;
     for (size_t i = 0; !err && i < sizeof owned / sizeof owned[0]; i++) err = delete_owned(self, call, in->account_id, i);
+    if (!err) err = replays_forget_account(flow_replays(api_flow(self)), in->account_id, &call->fault);
     return err ? err : world_delete_account(world_of(self), in->account_id, &call->fault);
 }
 

@@ -28,6 +28,9 @@ const struct local verb_locals[] = {
      "busctl reference --format man --service events | man -l -", reference_flags, reference_run},
     {"generate", "--template FILE [flags]", "Makes test records from a template: to stdout, onto a bus, or into a stream.",
      "busctl generate --template ec2-fleet.json --event-bus-name default --rate 100 --count 1000", generate_flags, generate_run},
+    {"replay", "--archive NAME [--from TIME] [--to TIME] [--rule R]... [--dry-run [--event-pattern P]] [flags]",
+     "Puts an archive's events onto its bus again and shows how it goes; with --dry-run it tells what a pattern or rules would take, and delivers nothing. Exit code 0 completed (something matched), 1 cancelled (nothing matched), 3 refused or failed.",
+     "busctl replay --archive orders --from 7d --dry-run --event-pattern file://pattern.json", replay_flags, replay_run},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 

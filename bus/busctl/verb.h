@@ -46,6 +46,8 @@ enum exit_code explain_run(struct session *s, int argc, char **argv);
 enum exit_code validate_run(struct session *s, int argc, char **argv);
 enum exit_code reference_run(struct session *s, int argc, char **argv);
 extern const struct extra reference_flags[];
+enum exit_code replay_run(struct session *s, int argc, char **argv);
+extern const struct extra replay_flags[];
 enum exit_code generate_run(struct session *s, int argc, char **argv);
 extern const struct extra generate_flags[], explain_flags[];
 

@@ -11,6 +11,7 @@ struct event {
     struct node *root;        /* of the same event; strings may point into the producer's bytes */
     struct str id, source, detail_type;
     struct str account;       /* the origin's */
+    struct str dedup;         /* what tells it apart for FIFO queues; absent: its id. A replayed event is another one than the first */
     int64_t accepted_ms;      /* when it was taken in */
 };
 

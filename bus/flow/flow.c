@@ -92,6 +92,7 @@ static enum err open_parts(struct flow *f, const struct flow_options *o, struct 
     if (!err) err = make_kinds(f, fault);
     if (!err) err = lanes_start(f, &f->lanes, fault);
     if (!err) err = scheduler_start(f, &f->scheduler, fault);
+    if (!err) err = replays_open(f, &f->replays, fault);
     return err;
 }
 
@@ -135,12 +136,14 @@ void flow_end_waits(struct flow *f) { f->queue->stop(f->queue->self); }
 void flow_drain(struct flow *f, int64_t timeout_ms) {
     scheduler_stop(f->scheduler);
     f->scheduler = NULL;
+    replays_stop(f->replays);
     lanes_drain(f->lanes, timeout_ms);
 }
 
 void flow_close(struct flow *f) {
     if (!f) return;
     scheduler_stop(f->scheduler);
+    replays_free(f->replays);
     if (f->lanes) lanes_drain(f->lanes, 0);
     for (size_t i = 0; i < f->kind_count; i++) f->kinds[i].stop(f->kinds[i].self);
     lanes_stop(f->lanes);
@@ -154,6 +157,13 @@ void flow_close(struct flow *f) {
 
 struct world *flow_world(struct flow *f) {
     return f->world;
+}
+struct replays *flow_replays(struct flow *f) {
+    return f->replays;
+}
+
+enum err flow_archive_stats(struct flow *f, int64_t archive, struct store_archive_stats *stats, struct fault *fault) {
+    return f->store->ops->archive_stats(f->store, archive, stats, fault);
 }
 const struct counters *flow_counters(struct flow *f) { return &f->counters; }
 const struct settings *flow_settings(struct flow *f) { return f->settings; }

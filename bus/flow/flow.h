@@ -11,6 +11,7 @@
 
 #include "counters.h"
 #include "entry.h"
+#include "replay.h"
 #include "seen.h"
 #include "target.h"
 #include "world.h"
@@ -35,6 +36,8 @@ void flow_drain(struct flow *f, int64_t timeout_ms);
 void flow_close(struct flow *f);
 
 struct world *flow_world(struct flow *f);
+struct replays *flow_replays(struct flow *f);
+enum err flow_archive_stats(struct flow *f, int64_t archive, struct store_archive_stats *stats, struct fault *fault) MUST_USE;
 const struct counters *flow_counters(struct flow *f);
 const struct settings *flow_settings(struct flow *f);
 struct str flow_region(struct flow *f);

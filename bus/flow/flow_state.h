@@ -29,6 +29,7 @@ struct flow {
     struct lanes *lanes;
     struct scheduler *scheduler;
     struct workshop *workshop;       /* for matching */
+    struct replays *replays;
 };
 
 /* One batch or one scheduled event on its way through the buses. */
@@ -47,6 +48,14 @@ struct routing {
 enum err route_on_bus(struct routing *r, const struct bus_view *bus) MUST_USE;
 /* To the targets of one rule, matched or scheduled. */
 enum err route_rule(struct routing *r, const struct rule_view *rule) MUST_USE;
+
+/* ---- archive_route.c ---- */
+/* What an archive's rule does with an event: one row in the same transaction. */
+enum err archive_route(struct routing *r, const struct rule_view *rule) MUST_USE;
+/* The way back: the event as it is replayed (with replay-name, accepted now_ms) and the buses it was on before. Everything lives in a or
+ * in `from`. ERR_CORRUPT when what is stored is no event. */
+enum err archive_restore(const struct store_archived *from, struct str replay, int64_t now_ms, struct arena *a, struct event *event,
+                         struct hop_path *before, struct fault *fault) MUST_USE;
 
 /* NULL when no kind takes the ARN or endpoint. */
 const struct target *kind_of(const struct flow *f, struct str arn);

@@ -63,6 +63,8 @@ void record_write_rule(struct buf *out, const struct rule_draft *d) {
     given(&j, "roleArn", d->role_arn);
     given(&j, "state", d->state);
     given(&j, "createdBy", d->created_by);
+    given(&j, "managedBy", d->managed_by);
+    if (d->archive) json_key_i64(&j, "archive", d->archive);
     json_key(&j, STR("targets"));
     json_array_begin(&j);
     for (size_t i = 0; i < d->target_count; i++) json_raw(&j, d->targets[i]);
@@ -228,7 +230,7 @@ static enum err read_rule(struct rule_view *r, const struct node *root, struct s
     bool ok = keep(a, root, "account", &r->account) && keep(a, root, "bus", &r->bus) && keep(a, root, "name", &r->name) &&
               keep(a, root, "pattern", &r->pattern_text) && keep(a, root, "schedule", &r->schedule_text) &&
               keep(a, root, "description", &r->description) && keep(a, root, "roleArn", &r->role_arn) &&
-              keep(a, root, "state", &r->state) && keep(a, root, "createdBy", &r->created_by) &&
+              keep(a, root, "state", &r->state) && keep(a, root, "createdBy", &r->created_by) && keep(a, root, "managedBy", &r->managed_by) &&
               read_tags(a, root, &r->tags, &r->tag_count);
     if (!ok) return no_memory(fault);
     if (!r->account.p || !r->bus.p || !r->name.p || !r->state.p) return damaged(fault, "account, bus, name or state");
@@ -237,6 +239,7 @@ static enum err read_rule(struct rule_view *r, const struct node *root, struct s
                           r->bus.p, custom ? "/" : "", STR_ARG(r->name));
     if (!r->arn.p) return no_memory(fault);
     r->enabled = !str_eqz(r->state, "DISABLED");
+    r->archive = number_of(root, "archive", 0);
     enum err err = r->pattern_text.p ? pattern_parse(r->pattern_text, &r->pattern, fault) : ERR_OK;
     if (r->pattern) r->signature = lint_signature(r->pattern);
     if (!err && r->schedule_text.p) err = schedule_parse(r->schedule_text, &r->schedule, fault);
@@ -293,6 +296,8 @@ bool record_rule_draft(const struct rule_view *r, struct arena *a, struct rule_d
                              .role_arn = r->role_arn,
                              .state = r->state,
                              .created_by = r->created_by,
+                             .managed_by = r->managed_by,
+                             .archive = r->archive,
                              .targets = texts,
                              .target_count = r->target_count,
                              .tags = r->tags,

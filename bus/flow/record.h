@@ -14,7 +14,8 @@ struct bus_draft {
     size_t tag_count;
 };
 struct rule_draft {
-    struct str account, bus, name, pattern, schedule, description, role_arn, state, created_by;
+    struct str account, bus, name, pattern, schedule, description, role_arn, state, created_by, managed_by;
+    int64_t archive; /* 0: none */
     const struct str *targets; /* JSON texts, in order of Id */
     size_t target_count;
     const struct tag *tags;

@@ -49,6 +49,7 @@ static struct delivery delivery_of(const struct routing *r, const struct rule_vi
                              .event_id = r->event->id,
                              .partition_key = text_at(t->partition_key_path, r),
                              .group = group,
+                             .dedup = r->event->dedup,
                              .now_ms = r->event->accepted_ms,
                              .attempt = 1,
                              .dead_letter_arn = t->dead_letter_arn};
@@ -166,6 +167,7 @@ static enum err route_target(struct routing *r, const struct rule_view *rule, co
     if (++r->deliveries > (size_t)r->flow->settings->fan_out)
         return fault_set(r->fault, ERR_VALIDATION, "The events cause more than %lld deliveries (setting fan-out): send fewer at once.",
                          (long long)r->flow->settings->fan_out);
+    if (rule->archive) return archive_route(r, rule);
     if (arn_parse(t->arn, &arn) && str_eqz(arn.service, "events") && arn_name(&arn, "event-bus").p) return route_to_bus(r, rule, t, &arn);
     enum err err = input_of(r, rule, t, &input);
     if (err == ERR_NOMEM) return err;

@@ -42,6 +42,8 @@ struct rule_view {
     _Atomic int refs;
     struct arena arena;
     struct str account, bus, name, arn, pattern_text, schedule_text, description, role_arn, state, created_by;
+    struct str managed_by;           /* absent: its owner may change it */
+    int64_t archive;                 /* number of the archive that it feeds; 0: none, its targets count */
     bool enabled;
     bool in_matcher;                 /* under the world's lock only, as the next one */
     uint32_t matcher_id;             /* in the bus's matcher_set */

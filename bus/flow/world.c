@@ -370,6 +370,7 @@ static void change_delete_account(struct world *w, struct change *c, struct str 
         for (size_t i = 0; i < slot->rule_count; i++)
             change_delete(c, "rule", rule_key(&c->arena, (struct bus_ref){id, slot->head->name}, slot->rules[i]->name));
     }
+    archive_change_delete_account(w, c, id);
     at = 0;
     while (map_next(&w->keys, &at, &key, &value))
         if (str_eq(((struct key *)value)->caller->account, id)) change_delete(c, "key", key);
@@ -402,6 +403,7 @@ enum err world_delete_account(struct world *w, struct str id, struct fault *faul
             if (str_eq(((struct key *)value)->caller->account, id)) key_detach(w, key);
         sources_deleted_locked(w, id);
         endpoints_deleted_locked(w, id);
+        archive_detach_locked(w, id);
         account_free(map_remove(&w->accounts, id));
         world_changed_locked(w);
     }
@@ -758,6 +760,11 @@ static enum err load_endpoint(void *ctx, struct str key, struct str value) {
     return endpoint_load(l->w, key, value, l->fault) ? damaged(l->fault, "endpoint", key) : ERR_OK;
 }
 
+static enum err load_archive(void *ctx, struct str key, struct str value) {
+    struct loading *l = ctx;
+    return archive_load_locked(l->w, value, l->fault) ? damaged(l->fault, "archive", key) : ERR_OK;
+}
+
 static enum err load_number(void *ctx, struct str key, struct str value) {
     struct loading *l = ctx;
     if (!str_to_i64(value, &l->w->number_limit)) return damaged(l->fault, "number", key);
@@ -775,7 +782,8 @@ static enum err load(struct world *w, struct fault *fault) {
                  {{"bus", 3}, load_bus},
                  {{"rule", 4}, load_rule},
                  {{"partner", 7}, load_source},
-                 {{"endpoint", 8}, load_endpoint}};
+                 {{"endpoint", 8}, load_endpoint},
+                 {{"archive", 7}, load_archive}};
     struct store *store = committer_store(w->o.committer);
     struct loading l = {w, fault};
     enum err err = ERR_OK;
@@ -795,6 +803,7 @@ enum err world_open(const struct world_options *options, struct world **out, str
     map_init(&w->accounts);
     map_init(&w->keys);
     map_init(&w->buses);
+    map_init(&w->archives);
     map_init(&w->sources);
     map_init(&w->endpoints);
     map_init(&w->endpoint_ids);
@@ -826,6 +835,8 @@ void world_close(struct world *w) {
     while (map_next(&w->keys, &at, NULL, &value)) key_free(value);
     at = 0;
     while (map_next(&w->buses, &at, NULL, &value)) bus_slot_free(value);
+    archive_detach_locked(w, STR_NULL);
+    map_fini(&w->archives);
     map_fini(&w->accounts);
     map_fini(&w->keys);
     map_fini(&w->buses);

@@ -329,6 +329,7 @@ static enum err change_tags(struct world *w, struct str arn, const struct retag 
         struct rule_view *rule;
         struct rule_draft draft;
         err = need_rule(slot, name, &rule, fault);
+        if (!err) err = rule_is_free(rule, fault);
         if (!err && !record_rule_draft(rule, &a, &draft)) err = fault_set(fault, ERR_NOMEM, NULL);
         if (!err) err = retagged(change, draft.tags, draft.tag_count, &a, &draft.tags, &draft.tag_count, fault);
         if (!err) err = rule_store_locked(w, slot, &draft, fault);

@@ -37,6 +37,19 @@ static enum err rule_need_locked(struct world *w, struct bus_ref bus, struct str
     return *rule ? ERR_OK : fault_set(fault, ERR_NOT_FOUND, "Rule %.*s does not exist on EventBus %.*s.", STR_ARG(name), STR_ARG(bus.name));
 }
 
+enum err rule_is_free(const struct rule_view *rule, struct fault *fault) {
+    if (!rule || !rule->managed_by.p) return ERR_OK;
+    return fault_set(fault, ERR_MANAGED_RULE, "Rule %.*s is managed by %.*s and can't be changed by hand: change its archive instead.",
+                     STR_ARG(rule->name), STR_ARG(rule->managed_by));
+}
+
+/* A rule that may be changed by hand. */
+static enum err rule_change_locked(struct world *w, struct bus_ref bus, struct str name, struct bus_slot **slot, struct rule_view **rule,
+                                   struct fault *fault) {
+    enum err err = rule_need_locked(w, bus, name, slot, rule, fault);
+    return err ? err : rule_is_free(*rule, fault);
+}
+
 static enum err check_spec(const struct world *w, const struct rule_spec *spec, struct fault *fault) {
     if (!spec->pattern.n && !spec->schedule.n)
         return fault_set(fault, ERR_VALIDATION, "Parameter(s) EventPattern or ScheduleExpression must be specified.");
@@ -54,7 +67,8 @@ enum err world_put_rule(struct world *w, const struct rule_spec *spec, struct ar
     if (!err) {
         struct rule_draft draft = {.account = spec->bus.account, .bus = spec->bus.name, .name = spec->name};
         struct rule_view *old = rule_find(slot, spec->name);
-        if (old && !record_rule_draft(old, a, &draft))
+        err = rule_is_free(old, fault);
+        if (old && !err && !record_rule_draft(old, a, &draft))
             err = fault_set(fault, ERR_NOMEM, NULL);
         else if (!old && ((int64_t)slot->rule_count >= settings_quotas(w->o.settings).rules_per_bus || spec->tag_count > TAGS_MAX))
             err = fault_set(fault, ERR_LIMIT, NULL);
@@ -81,7 +95,8 @@ enum err world_delete_rule(struct world *w, struct bus_ref bus, struct str name,
     pthread_mutex_lock(&w->lock);
     enum err err = bus_need_locked(w, bus, &slot, fault);
     const struct rule_view *rule = err ? NULL : rule_find(slot, name);
-    if (rule && rule->target_count) err = fault_set(fault, ERR_VALIDATION, "Rule can't be deleted since it has targets.");
+    if (rule) err = rule_is_free(rule, fault);
+    if (rule && !err && rule->target_count) err = fault_set(fault, ERR_VALIDATION, "Rule can't be deleted since it has targets.");
     if (rule && !err) {
         struct change c;
         change_init(&c);
@@ -105,6 +120,7 @@ static bool copy_rule(struct arena *a, const struct rule_view *r, struct rule_in
                                .description = arena_str(a, r->description),
                                .role_arn = arena_str(a, r->role_arn),
                                .state = arena_str(a, r->state),
+                               .managed_by = arena_str(a, r->managed_by),
                                .created_by = arena_str(a, r->created_by)};
     return info->name.p && info->arn.p && info->bus.p && info->state.p && (!r->pattern_text.p || info->pattern.p);
 }
@@ -156,7 +172,7 @@ enum err world_set_rule_state(struct world *w, struct bus_ref bus, struct str na
     struct arena a;
     arena_init(&a, 0);
     pthread_mutex_lock(&w->lock);
-    enum err err = rule_need_locked(w, bus, name, &slot, &rule, fault);
+    enum err err = rule_change_locked(w, bus, name, &slot, &rule, fault);
     if (!err && !record_rule_draft(rule, &a, &draft)) err = fault_set(fault, ERR_NOMEM, NULL);
     if (!err && rule->enabled != enabled) {
         draft.state = enabled ? STR("ENABLED") : STR("DISABLED");
@@ -273,7 +289,7 @@ enum err world_put_targets(struct world *w, struct bus_ref bus, struct str name,
     struct rule_view *rule;
     *failure_count = 0;
     pthread_mutex_lock(&w->lock);
-    enum err err = rule_need_locked(w, bus, name, &slot, &rule, fault);
+    enum err err = rule_change_locked(w, bus, name, &slot, &rule, fault);
     *failures = arena_array(a, count, sizeof **failures);
     struct target_text *list = err ? NULL : arena_array(a, rule->target_count + count, sizeof *list);
     struct fault *why = ARENA_NEW(a, struct fault);
@@ -304,7 +320,7 @@ enum err world_remove_targets(struct world *w, struct bus_ref bus, struct str na
     struct rule_view *rule;
     *failure_count = 0;
     pthread_mutex_lock(&w->lock);
-    enum err err = rule_need_locked(w, bus, name, &slot, &rule, fault);
+    enum err err = rule_change_locked(w, bus, name, &slot, &rule, fault);
     *failures = arena_array(a, count, sizeof **failures);
     struct target_text *list = err ? NULL : arena_array(a, rule->target_count, sizeof *list);
     struct fault *why = ARENA_NEW(a, struct fault);

@@ -43,6 +43,7 @@ struct world {
     struct map sources;  /* "CUSTOMER/NAME" -> struct source *: world_partner.c's */
     struct map endpoints;    /* "ACCOUNT/NAME" -> struct endpoint *: world_endpoint.c's */
     struct map endpoint_ids; /* id -> the same */
+    struct map archives; /* "ACCOUNT/NAME" -> struct archive * (archive.c) */
     int64_t next_number, number_limit;
     int bulk;
     bool stale; /* something changed that no snapshot shows yet */
@@ -96,7 +97,17 @@ enum err source_load(struct world *w, struct str key, struct str value, struct f
 enum err endpoint_load(struct world *w, struct str key, struct str value, struct fault *fault) MUST_USE;
 void sources_free(struct world *w);
 void endpoints_free(struct world *w);
+/* ERR_MANAGED_RULE for a rule that only its manager may change; NULL is free. */
+enum err rule_is_free(const struct rule_view *rule, struct fault *fault) MUST_USE;
 /* Publishes a new snapshot unless a bulk load goes on. */
 void world_changed_locked(struct world *w);
+
+/* ---- archive.c ---- */
+/* Loads one record of kind "archive". */
+enum err archive_load_locked(struct world *w, struct str value, struct fault *fault) MUST_USE;
+/* Adds to c the end of all of an account's archives. */
+void archive_change_delete_account(struct world *w, struct change *c, struct str account);
+/* Takes an account's archives (absent: all) out of memory. */
+void archive_detach_locked(struct world *w, struct str account);
 
 #endif

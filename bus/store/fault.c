@@ -64,6 +64,19 @@ static enum err fault_ids_scan(struct store *s, int64_t since_ms,
     return inner_of(s)->ops->ids_scan(inner_of(s), since_ms, each, ctx, fault);
 }
 
+static enum err fault_archive_read(struct store *s, int64_t archive, int64_t from, int64_t until_ms, size_t limit, size_t max_bytes,
+                                   struct arena *a, struct store_archived **events, size_t *count, struct fault *fault) {
+    return inner_of(s)->ops->archive_read(inner_of(s), archive, from, until_ms, limit, max_bytes, a, events, count, fault);
+}
+
+static enum err fault_archive_find(struct store *s, int64_t archive, int64_t at_ms, int64_t *sequence, struct fault *fault) {
+    return inner_of(s)->ops->archive_find(inner_of(s), archive, at_ms, sequence, fault);
+}
+
+static enum err fault_archive_stats(struct store *s, int64_t archive, struct store_archive_stats *stats, struct fault *fault) {
+    return inner_of(s)->ops->archive_stats(inner_of(s), archive, stats, fault);
+}
+
 static enum err fault_check(struct store *s, struct fault *fault) { return inner_of(s)->ops->check(inner_of(s), fault); }
 
 static enum err fault_stats(struct store *s, struct store_stats *stats, struct fault *fault) {
@@ -92,6 +105,9 @@ static const struct store_ops fault_ops = {
     .delivery_scan = fault_delivery_scan,
     .lane_scan = fault_lane_scan,
     .ids_scan = fault_ids_scan,
+    .archive_read = fault_archive_read,
+    .archive_find = fault_archive_find,
+    .archive_stats = fault_archive_stats,
     .check = fault_check,
     .stats = fault_stats,
     .maintain = fault_maintain,

@@ -25,6 +25,9 @@ enum { MESSAGE_SENT_MS, MESSAGE_VISIBLE_MS, MESSAGE_RECEIVES, MESSAGE_FIRST_MS }
 enum { MESSAGE_BODY, MESSAGE_ATTRIBUTES, MESSAGE_GROUP, MESSAGE_DEDUP };
 enum { DEDUP_SENT_MS, DEDUP_SEQUENCE };                            /* dedups: key queue, name dedup */
 enum { DELIVERY_ACCEPTED_MS, DELIVERY_DUE_MS, DELIVERY_ATTEMPTS }; /* deliveries: key id */
+enum { ARCHIVE_NEXT, ARCHIVE_LAST_MS, ARCHIVE_CLOSED }; /* archives: key archive */
+enum { ARCHIVED_AT_MS };                                 /* archived: key archive, sequence */
+enum { ARCHIVED_CONTEXT, ARCHIVED_EVENT };
 enum { DELIVERY_LANE, DELIVERY_STATE, DELIVERY_EVENT, DELIVERY_INPUT };
 
 struct table {
@@ -41,7 +44,7 @@ struct memory_store {
     struct store store;
     pthread_rwlock_t lock;
     struct table catalog /* name kind, key */, shards, records, queues /* key queue; n[0] next */, messages, dedups, deliveries,
-        batches /* key at_ms, number; b[0] ids */;
+        batches /* key at_ms, number; b[0] ids */, archives, archived;
     int64_t delivery_next, batch_next, queue_floor, commits;
     struct change *changes; /* of the commit under way */
     size_t changes_count, changes_cap;
@@ -614,6 +617,120 @@ static enum err memory_lane_scan(struct store *s, enum err (*each)(void *ctx, co
     return err;
 }
 
+/* ---- archives --------------------------------------------------------------------------------------------------------------------- */
+
+static const struct row *archive_get(const struct memory_store *m, int64_t archive) {
+    return table_get(&m->archives, &(struct row){.key = {archive}});
+}
+
+static size_t archive_begin(const struct memory_store *m, int64_t archive) {
+    return table_find(&m->archived, &(struct row){.key = {archive, INT64_MIN}});
+}
+
+/* The event at this position, when it is of the archive. */
+static const struct row *archived_at(const struct memory_store *m, int64_t archive, size_t at) {
+    return at < m->archived.count && m->archived.rows[at]->key[0] == archive ? m->archived.rows[at] : NULL;
+}
+
+static enum err archive_open(struct memory_store *m, struct store_op *op, struct fault *fault) {
+    if (archive_get(m, op->u.cut.archive)) return ERR_OK;
+    return put(m, &m->archives, &(struct row){.key = {op->u.cut.archive}, .n = {1, INT64_MIN}}, fault);
+}
+
+static enum err archive_append(struct memory_store *m, struct store_op *op, struct fault *fault) {
+    const struct row *found = archive_get(m, op->u.archive.archive);
+    op->u.archive.sequence = 0;
+    if (!found || found->n[ARCHIVE_CLOSED]) return ERR_OK;
+    struct row archive = *found;
+    if (op->u.archive.at_ms > archive.n[ARCHIVE_LAST_MS]) archive.n[ARCHIVE_LAST_MS] = op->u.archive.at_ms;
+    struct row event = {.key = {op->u.archive.archive, archive.n[ARCHIVE_NEXT]++},
+                        .n = {archive.n[ARCHIVE_LAST_MS]},
+                        .b = {op->u.archive.context, op->u.archive.event}};
+    op->u.archive.sequence = event.key[1];
+    enum err err = put(m, &m->archived, &event, fault);
+    return err ? err : put(m, &m->archives, &archive, fault);
+}
+
+static enum err archive_trim(struct memory_store *m, struct store_op *op, struct fault *fault) {
+    size_t at = archive_begin(m, op->u.cut.archive);
+    const struct row *event;
+    enum err err = ERR_OK;
+    op->u.cut.removed = 0;
+    while (!err && (event = archived_at(m, op->u.cut.archive, at)) && event->n[ARCHIVED_AT_MS] < op->u.cut.before_ms &&
+           (op->u.cut.limit <= 0 || op->u.cut.removed < op->u.cut.limit)) {
+        err = cut(m, &m->archived, at, fault);
+        op->u.cut.removed++;
+    }
+    return err;
+}
+
+static enum err archive_drop(struct memory_store *m, struct store_op *op, struct fault *fault) {
+    const struct row *found = archive_get(m, op->u.cut.archive);
+    op->u.cut.removed = 0;
+    if (!found) return ERR_OK;
+    struct row archive = *found;
+    archive.n[ARCHIVE_CLOSED] = 1;
+    enum err err = put(m, &m->archives, &archive, fault);
+    op->u.cut.before_ms = INT64_MAX;
+    if (!err) err = archive_trim(m, op, fault);
+    if (err || (op->u.cut.limit > 0 && op->u.cut.removed >= op->u.cut.limit)) return err;
+    return cut(m, &m->archives, table_find(&m->archives, &archive), fault);
+}
+
+static enum err memory_archive_read(struct store *s, int64_t archive, int64_t from, int64_t until_ms, size_t limit, size_t max_bytes,
+                                    struct arena *a, struct store_archived **events, size_t *count, struct fault *fault) {
+    struct memory_store *m = (struct memory_store *)s;
+    const struct row *row;
+    size_t bytes = 0;
+    bool fits = true;
+    *events = NULL;
+    *count = 0;
+    pthread_rwlock_rdlock(&m->lock);
+    size_t at = table_find(&m->archived, &(struct row){.key = {archive, from}});
+    size_t room = m->archived.count - at < limit ? m->archived.count - at : limit;
+    if (room) fits = (*events = arena_array(a, room, sizeof **events)) != NULL;
+    for (; fits && *count < room && (row = archived_at(m, archive, at)) && row->n[ARCHIVED_AT_MS] < until_ms; at++) {
+        bytes += row->b[ARCHIVED_EVENT].n;
+        if (*count && bytes > max_bytes) break;
+        struct store_archived *e = &(*events)[(*count)++];
+        *e = (struct store_archived){.sequence = row->key[1], .at_ms = row->n[ARCHIVED_AT_MS]};
+        fits = copy_str(a, row->b[ARCHIVED_CONTEXT], &e->context) && copy_str(a, row->b[ARCHIVED_EVENT], &e->event);
+    }
+    pthread_rwlock_unlock(&m->lock);
+    return fits ? ERR_OK : fault_set(fault, ERR_NOMEM, "the events do not fit the caller's memory; ask for fewer");
+}
+
+static enum err memory_archive_find(struct store *s, int64_t archive, int64_t at_ms, int64_t *sequence, struct fault *fault) {
+    struct memory_store *m = (struct memory_store *)s;
+    const struct row *row;
+    (void)fault;
+    pthread_rwlock_rdlock(&m->lock);
+    const struct row *found = archive_get(m, archive);
+    *sequence = found ? found->n[ARCHIVE_NEXT] : 1;
+    size_t at = archive_begin(m, archive);
+    while ((row = archived_at(m, archive, at)) && row->n[ARCHIVED_AT_MS] < at_ms) at++;
+    if (row) *sequence = row->key[1];
+    pthread_rwlock_unlock(&m->lock);
+    return ERR_OK;
+}
+
+static enum err memory_archive_stats(struct store *s, int64_t archive, struct store_archive_stats *stats, struct fault *fault) {
+    struct memory_store *m = (struct memory_store *)s;
+    const struct row *row;
+    (void)fault;
+    *stats = (struct store_archive_stats){0};
+    pthread_rwlock_rdlock(&m->lock);
+    const struct row *found = archive_get(m, archive);
+    if (found) stats->next = found->n[ARCHIVE_NEXT];
+    for (size_t at = archive_begin(m, archive); (row = archived_at(m, archive, at)); at++) {
+        if (!stats->count++) stats->oldest_ms = row->n[ARCHIVED_AT_MS];
+        stats->bytes += (int64_t)row->b[ARCHIVED_EVENT].n;
+        stats->newest_ms = row->n[ARCHIVED_AT_MS];
+    }
+    pthread_rwlock_unlock(&m->lock);
+    return ERR_OK;
+}
+
 /* ---- the store -------------------------------------------------------------------------------------------------------------------- */
 
 static enum err apply(struct memory_store *m, struct store_op *op, struct arena *a, struct fault *fault) {
@@ -634,6 +751,10 @@ static enum err apply(struct memory_store *m, struct store_op *op, struct arena 
     case OP_DELIVERY_SETTLE: return delivery_change(m, op, fault);
     case OP_IDS_REMEMBER: return ids_remember(m, op, fault);
     case OP_IDS_FORGET: return ids_forget(m, op, fault);
+    case OP_ARCHIVE_OPEN: return archive_open(m, op, fault);
+    case OP_ARCHIVE_APPEND: return archive_append(m, op, fault);
+    case OP_ARCHIVE_TRIM: return archive_trim(m, op, fault);
+    case OP_ARCHIVE_DROP: return archive_drop(m, op, fault);
     }
     return fault_set(fault, ERR_INTERNAL, "operation %d is not known to the store", (int)op->kind);
 }
@@ -668,8 +789,8 @@ static enum err check_order(const struct table *t, struct fault *fault) {
 
 static enum err memory_check(struct store *s, struct fault *fault) {
     struct memory_store *m = (struct memory_store *)s;
-    const struct table *tables[] = {&m->catalog,  &m->shards, &m->records,    &m->queues,
-                                    &m->messages, &m->dedups, &m->deliveries, &m->batches};
+    const struct table *tables[] = {&m->catalog, &m->shards,     &m->records, &m->queues,   &m->messages,
+                                    &m->dedups,  &m->deliveries, &m->batches, &m->archives, &m->archived};
     enum err err = ERR_OK;
     pthread_rwlock_rdlock(&m->lock);
     for (size_t i = 0; i < sizeof tables / sizeof *tables && !err; i++) err = check_order(tables[i], fault);
@@ -688,7 +809,8 @@ static enum err memory_stats(struct store *s, struct store_stats *stats, struct 
 
 static void memory_close(struct store *s) {
     struct memory_store *m = (struct memory_store *)s;
-    struct table *tables[] = {&m->catalog, &m->shards, &m->records, &m->queues, &m->messages, &m->dedups, &m->deliveries, &m->batches};
+    struct table *tables[] = {&m->catalog, &m->shards,     &m->records, &m->queues,   &m->messages,
+                              &m->dedups,  &m->deliveries, &m->batches, &m->archives, &m->archived};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) table_fini(tables[i]);
     free(m->changes);
     pthread_rwlock_destroy(&m->lock);
@@ -706,6 +828,9 @@ static const struct store_ops memory_ops = {
     .delivery_scan = memory_delivery_scan,
     .lane_scan = memory_lane_scan,
     .ids_scan = memory_ids_scan,
+    .archive_read = memory_archive_read,
+    .archive_find = memory_archive_find,
+    .archive_stats = memory_archive_stats,
     .check = memory_check,
     .stats = memory_stats,
 };

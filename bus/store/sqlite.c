@@ -16,6 +16,7 @@ enum {
     READERS_KEPT = 2,
     SHARDS_REMEMBERED = 65536,
     QUEUES_REMEMBERED = 16384, /* beyond: forgotten between commits */
+    ARCHIVES_REMEMBERED = 16384,
     /* tests/bench/store_bench, 1 KB records in groups of 10 / 100 / 1,000, FULL: pages of 4 KB 23,000 / 50,000 / 67,000 a second, of 8 KB
      * 27,000 / 96,000 / 124,000, of 16 KB 23,000 / 49,000 / 145,000. */
     PAGE_BYTES = 8192,
@@ -95,6 +96,7 @@ void sqlite_forget(struct sqlite_store *s) {
     forget_map(&s->shards);
     forget_map(&s->queues);
     forget_map(&s->lanes);
+    forget_map(&s->archives);
     s->dirty = NULL;
     s->delivery_next = s->delivery_reserved = 0;
 }
@@ -132,6 +134,10 @@ static enum err apply(struct sqlite_store *s, struct store_op *op, struct arena 
     case OP_DELIVERY_SETTLE: return sqlite_delivery_settle(s, op, fault);
     case OP_IDS_REMEMBER: return sqlite_ids_remember(s, op, fault);
     case OP_IDS_FORGET: return sqlite_ids_forget(s, op, fault);
+    case OP_ARCHIVE_OPEN: return sqlite_archive_open(s, op, fault);
+    case OP_ARCHIVE_APPEND: return sqlite_archive_append(s, op, fault);
+    case OP_ARCHIVE_TRIM: return sqlite_archive_trim(s, op, fault);
+    case OP_ARCHIVE_DROP: return sqlite_archive_drop(s, op, fault);
     }
     return fault_set(fault, ERR_INTERNAL, "operation %d is not known to the store", (int)op->kind);
 }
@@ -189,9 +195,10 @@ static enum err sqlite_commit(struct store *store, struct txn *const *txns, size
         enum err err = txn_check(txns[i], fault);
         if (err) return err;
     }
-    if (s->shards.count > SHARDS_REMEMBERED || s->queues.count > QUEUES_REMEMBERED) {
+    if (s->shards.count > SHARDS_REMEMBERED || s->queues.count > QUEUES_REMEMBERED || s->archives.count > ARCHIVES_REMEMBERED) {
         forget_map(&s->shards);
         forget_map(&s->queues);
+        forget_map(&s->archives);
     }
     s->deliveries_delta = 0;
     enum err err = conn_run(&s->writer, Q_BEGIN, fault, "");
@@ -236,6 +243,14 @@ static const struct {
     {"SELECT 1 FROM fifo_group g WHERE flight <> (SELECT count(*) FROM message m JOIN slot s ON s.id = m.id WHERE m.grp = g.id AND"
      " s.visible_ms <> 0 AND s.receives > 0)",
      "a group's count in flight is wrong"},
+    {"SELECT 1 FROM archived e WHERE NOT EXISTS (SELECT 1 FROM archive WHERE lane = e.id >> 44 AND first <= (e.id & 0xfffffffffff))",
+     "an archived event belongs to no archive"},
+    {"SELECT 1 FROM (SELECT count(*) AS n, min(id) AS low, max(id) AS high FROM archived GROUP BY id >> 44) WHERE high - low + 1 <> n",
+     "an archive has a gap in its events"},
+    {"SELECT 1 FROM archive a JOIN (SELECT id >> 44 AS lane, min(id) & 0xfffffffffff AS low, sum(length(event)) AS bytes,"
+     " max(total) AS total, count(*) AS n FROM archived GROUP BY id >> 44) e ON e.lane = a.lane"
+     " WHERE e.low <> a.first OR e.bytes <> e.total - a.gone",
+     "the size of an archive is wrong"},
     {"SELECT 1 FROM delivery d WHERE NOT EXISTS (SELECT 1 FROM lane WHERE id = d.lane)", "a delivery belongs to no lane"},
 };
 
@@ -304,6 +319,7 @@ static void sqlite_close(struct store *store) {
     map_fini(&s->shards);
     map_fini(&s->queues);
     map_fini(&s->lanes);
+    map_fini(&s->archives);
     if (s->lock_fd >= 0) close(s->lock_fd);
     pthread_mutex_destroy(&s->mutex);
     pthread_cond_destroy(&s->returned);
@@ -322,6 +338,9 @@ static const struct store_ops sqlite_ops = {
     .delivery_scan = sqlite_delivery_scan,
     .lane_scan = sqlite_lane_scan,
     .ids_scan = sqlite_ids_scan,
+    .archive_read = sqlite_archive_read,
+    .archive_find = sqlite_archive_find,
+    .archive_stats = sqlite_archive_stats,
     .check = sqlite_check,
     .stats = sqlite_stats,
     .maintain = sqlite_maintain,
@@ -379,6 +398,7 @@ enum err store_open_sqlite(const char *path, const struct store_options *options
     map_init(&s->shards);
     map_init(&s->queues);
     map_init(&s->lanes);
+    map_init(&s->archives);
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->returned, NULL);
     s->path = strdup(path);

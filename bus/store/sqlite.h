@@ -83,13 +83,18 @@ struct queue {
     struct queue *next_dirty;
 };
 
+struct archive { /* see version 2 of the schema */
+    int64_t lane, number, first, next, last_ms, total, gone;
+    bool closed;
+};
+
 struct sqlite_store {
     struct store store;
     char *path;
     int lock_fd;
     /* Owned by the writer's thread. */
     struct conn writer;
-    struct map shards, queues, lanes; /* copies of committed counters; struct shard *, struct queue *, int64_t * */
+    struct map shards, queues, lanes, archives; /* copies of committed counters; struct shard *, struct queue *, int64_t *, struct archive * */
     struct queue *dirty;
     int64_t delivery_next, delivery_reserved; /* numbers below `reserved` may be given out without a write */
     int64_t deliveries_delta;                 /* of the commit under way */
@@ -157,5 +162,14 @@ enum err sqlite_delivery_scan(struct store *s, struct str lane, int64_t after_du
                               struct arena *a, struct store_delivery **deliveries, size_t *count, struct fault *fault);
 enum err sqlite_lane_scan(struct store *s, enum err (*each)(void *ctx, const struct store_lane_stats *lane), void *ctx,
                           struct fault *fault);
+
+enum err sqlite_archive_open(struct sqlite_store *s, struct store_op *op, struct fault *fault) MUST_USE;
+enum err sqlite_archive_append(struct sqlite_store *s, struct store_op *op, struct fault *fault) MUST_USE;
+enum err sqlite_archive_trim(struct sqlite_store *s, struct store_op *op, struct fault *fault) MUST_USE;
+enum err sqlite_archive_drop(struct sqlite_store *s, struct store_op *op, struct fault *fault) MUST_USE;
+enum err sqlite_archive_read(struct store *s, int64_t archive, int64_t from, int64_t until_ms, size_t limit, size_t max_bytes,
+                             struct arena *a, struct store_archived **events, size_t *count, struct fault *fault);
+enum err sqlite_archive_find(struct store *s, int64_t archive, int64_t at_ms, int64_t *sequence, struct fault *fault);
+enum err sqlite_archive_stats(struct store *s, int64_t archive, struct store_archive_stats *stats, struct fault *fault);
 
 #endif

@@ -36,9 +36,18 @@ static const char version_1[] =
     " accepted_ms INTEGER NOT NULL, state BLOB, event BLOB, input BLOB);"
     "CREATE INDEX delivery_due ON delivery(lane, due_ms);";
 
+/* Version 2: archives. An archived event carries the size of all that its archive ever took up to it, so that what is there now is the
+ * difference of two rows, and an append writes no counter. `first`, `next`, `last_ms`, `total` and `gone` (the size of what was removed)
+ * are written when an archive is trimmed; above them the events themselves tell. */
+static const char version_2[] =
+    "CREATE TABLE archive(lane INTEGER PRIMARY KEY, archive INTEGER NOT NULL UNIQUE, closed INTEGER NOT NULL, first INTEGER NOT NULL,"
+    " next INTEGER NOT NULL, last_ms INTEGER NOT NULL, total INTEGER NOT NULL, gone INTEGER NOT NULL);"
+    "CREATE TABLE archived(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, total INTEGER NOT NULL, context BLOB, event BLOB NOT NULL);";
+
 /* A new version is a new row here; rows that were released never change. */
 const struct schema_step schema_steps[] = {
     {1, version_1},
+    {2, version_2},
 };
 const size_t schema_steps_count = sizeof schema_steps / sizeof schema_steps[0];
 

@@ -5,8 +5,8 @@
  * state. No SQL and no engine type is seen outside this directory. Engines: sqlite.c (WAL), memory.c (tests, simulation);
  * decorators: fault.c (fails on demand), trace.c (logs every verb). All pass tests/contract/store/.
  *
- * Ids: streams and queues are numbered by their service (a positive 64-bit number that it keeps in its catalog record and never
- * uses again); messages, records and deliveries are numbered here. */
+ * Ids: streams, queues and archives are numbered by their service (a positive 64-bit number that it keeps in its catalog record and
+ * never uses again); messages, records, archived events and deliveries are numbered here. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -34,6 +34,11 @@ enum store_op_kind {
     OP_DELIVERY_SETTLE,  /* delivery.id: done, it goes */
     OP_IDS_REMEMBER,     /* ids: event ids accepted at .at_ms (the deduplication window) */
     OP_IDS_FORGET,       /* ids.at_ms: everything remembered before goes */
+    OP_ARCHIVE_OPEN,     /* cut.archive: from now on it takes events; one that is there stays as it is */
+    OP_ARCHIVE_APPEND,   /* archive: result .sequence; an archive that was never opened, or is being dropped, takes nothing (0) */
+    OP_ARCHIVE_TRIM,     /* cut: events archived before .before_ms go (at most .limit of them, 0: all); result .removed */
+    OP_ARCHIVE_DROP,     /* cut: it takes no more events, and at most .limit of them go (0: all); result .removed. Once fewer than the limit
+                            went there is nothing left of it */
 };
 
 /* A message as OP_QUEUE_RECEIVE hands it out; bytes live in the op's transaction's arena. */
@@ -105,6 +110,14 @@ struct store_op {
         struct { int64_t queue, before_ms; int64_t limit; int64_t removed; } expire;
         struct store_delivery delivery;
         struct { const struct id *ids; size_t count; int64_t at_ms; } ids;
+        struct {
+            int64_t archive;
+            int64_t at_ms;      /* an archive's time never goes back: an earlier one is stored as the last event's */
+            struct str context; /* what flow keeps about the event beside its JSON (opaque here); absent: nothing */
+            struct str event;
+            int64_t sequence;   /* result: 1, 2, 3... within the archive, never reused */
+        } archive;
+        struct { int64_t archive, before_ms, limit, removed; } cut;
     } u;
 };
 
@@ -134,6 +147,15 @@ struct store_record { /* one record of a stream */
 };
 struct store_queue_stats { int64_t visible, in_flight, delayed, oldest_sent_ms /* 0: empty */; };
 struct store_lane_stats { struct str lane; int64_t count, next_due_ms; };
+struct store_archived { /* one event of an archive */
+    int64_t sequence, at_ms;
+    struct str context, event;
+};
+struct store_archive_stats {
+    int64_t count, bytes;         /* of the events' JSON */
+    int64_t oldest_ms, newest_ms; /* of what is there; 0: nothing is */
+    int64_t next;                 /* sequence that the next event gets; 0: there is no such archive */
+};
 struct store_stats { int64_t file_bytes, wal_bytes, free_bytes /* of the file system; -1 unknown */, deliveries, commits; };
 
 struct store;
@@ -164,6 +186,14 @@ struct store_ops { /* the vtable; one static instance per engine or decorator */
     /* Ids remembered at or after since_ms, oldest first, in the batches they were remembered in. */
     enum err (*ids_scan)(struct store *s, int64_t since_ms, enum err (*each)(void *ctx, const struct id *ids, size_t count, int64_t at_ms),
                          void *ctx, struct fault *fault);
+    /* Archived events with sequence >= from that arrived before until_ms, in order, at most limit of them and about max_bytes of JSON (at
+     * least one), copied into a. */
+    enum err (*archive_read)(struct store *s, int64_t archive, int64_t from, int64_t until_ms, size_t limit, size_t max_bytes,
+                             struct arena *a, struct store_archived **events, size_t *count, struct fault *fault);
+    /* First sequence that arrived at or after at_ms (INT64_MIN: the oldest there is); with nothing there: that of the next event. */
+    enum err (*archive_find)(struct store *s, int64_t archive, int64_t at_ms, int64_t *sequence, struct fault *fault);
+    /* Exact, as of the last commit, and as quick for a large archive as for a small one (SQLite). */
+    enum err (*archive_stats)(struct store *s, int64_t archive, struct store_archive_stats *stats, struct fault *fault);
     /* Reads everything and compares (SQLite: integrity_check plus counters); ERR_CORRUPT names what is wrong. */
     enum err (*check)(struct store *s, struct fault *fault);
     enum err (*stats)(struct store *s, struct store_stats *stats, struct fault *fault);

@@ -70,6 +70,23 @@ static enum err trace_ids_scan(struct store *s, int64_t since_ms,
     return traced("ids_scan", inner_of(s)->ops->ids_scan(inner_of(s), since_ms, each, ctx, fault), began, 0, 0);
 }
 
+static enum err trace_archive_read(struct store *s, int64_t archive, int64_t from, int64_t until_ms, size_t limit, size_t max_bytes,
+                                   struct arena *a, struct store_archived **events, size_t *count, struct fault *fault) {
+    int64_t began = clock_mono_ns();
+    enum err err = inner_of(s)->ops->archive_read(inner_of(s), archive, from, until_ms, limit, max_bytes, a, events, count, fault);
+    return traced("archive_read", err, began, archive, *count);
+}
+
+static enum err trace_archive_find(struct store *s, int64_t archive, int64_t at_ms, int64_t *sequence, struct fault *fault) {
+    int64_t began = clock_mono_ns();
+    return traced("archive_find", inner_of(s)->ops->archive_find(inner_of(s), archive, at_ms, sequence, fault), began, archive, 0);
+}
+
+static enum err trace_archive_stats(struct store *s, int64_t archive, struct store_archive_stats *stats, struct fault *fault) {
+    int64_t began = clock_mono_ns();
+    return traced("archive_stats", inner_of(s)->ops->archive_stats(inner_of(s), archive, stats, fault), began, archive, 0);
+}
+
 static enum err trace_check(struct store *s, struct fault *fault) {
     int64_t began = clock_mono_ns();
     return traced("check", inner_of(s)->ops->check(inner_of(s), fault), began, 0, 0);
@@ -102,6 +119,9 @@ static const struct store_ops trace_ops = {
     .delivery_scan = trace_delivery_scan,
     .lane_scan = trace_lane_scan,
     .ids_scan = trace_ids_scan,
+    .archive_read = trace_archive_read,
+    .archive_find = trace_archive_find,
+    .archive_stats = trace_archive_stats,
     .check = trace_check,
     .stats = trace_stats,
     .maintain = trace_maintain,

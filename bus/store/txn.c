@@ -6,7 +6,8 @@ static const char *const kind_names[] = {
     [OP_QUEUE_RECEIVE] = "queue receive",   [OP_QUEUE_DELETE] = "queue delete",       [OP_QUEUE_VISIBILITY] = "queue visibility",
     [OP_QUEUE_EXPIRE] = "queue expire",     [OP_QUEUE_DROP] = "queue drop",           [OP_DELIVERY_ADD] = "delivery add",
     [OP_DELIVERY_RETRY] = "delivery retry", [OP_DELIVERY_SETTLE] = "delivery settle", [OP_IDS_REMEMBER] = "ids remember",
-    [OP_IDS_FORGET] = "ids forget",
+    [OP_IDS_FORGET] = "ids forget",         [OP_ARCHIVE_OPEN] = "archive open",       [OP_ARCHIVE_APPEND] = "archive append",
+    [OP_ARCHIVE_TRIM] = "archive trim",     [OP_ARCHIVE_DROP] = "archive drop",
 };
 
 void txn_init(struct txn *t, struct arena *arena) { *t = (struct txn){.arena = arena}; }
@@ -70,6 +71,12 @@ static const char *op_wrong(const struct store_op *op) {
     case OP_DELIVERY_SETTLE: return op->u.delivery.id > 0 ? NULL : "id: a positive number";
     case OP_IDS_REMEMBER: return !op->u.ids.count || op->u.ids.ids ? NULL : "ids: present";
     case OP_IDS_FORGET: return NULL;
+    case OP_ARCHIVE_APPEND:
+        if (!op->u.archive.event.p) return "event: present";
+        return op->u.archive.archive > 0 ? NULL : "archive: a positive number";
+    case OP_ARCHIVE_OPEN:
+    case OP_ARCHIVE_TRIM:
+    case OP_ARCHIVE_DROP: return op->u.cut.archive > 0 ? NULL : "archive: a positive number";
     }
     return "kind: one of enum store_op_kind";
 }

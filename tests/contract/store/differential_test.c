@@ -125,6 +125,19 @@ static void fill(struct pair *p, struct store_op *op) {
     case OP_DELIVERY_SETTLE: fill_delivery(p, op); break;
     case OP_IDS_REMEMBER:
     case OP_IDS_FORGET: fill_ids(p, op); break;
+    case OP_ARCHIVE_APPEND:
+        op->u.archive.archive = 1 + roll(3);
+        op->u.archive.at_ms = p->now_ms - (roll(8) ? 0 : roll(100));
+        op->u.archive.event = text(&p->arena, "{\"event\":2}", 100000);
+        if (roll(2)) op->u.archive.context = text(&p->arena, "c", 9);
+        break;
+    case OP_ARCHIVE_OPEN:
+    case OP_ARCHIVE_TRIM:
+    case OP_ARCHIVE_DROP:
+        op->u.cut.archive = 1 + roll(3);
+        op->u.cut.before_ms = p->now_ms - roll(400);
+        op->u.cut.limit = roll(3) ? roll(10) : 0;
+        break;
     }
 }
 
@@ -134,12 +147,14 @@ static enum store_op_kind pick(void) {
         int weight;
     } weights[] = {{OP_CATALOG_PUT, 3},   {OP_CATALOG_DELETE, 2},   {OP_STREAM_APPEND, 20}, {OP_STREAM_TRIM, 4},      {OP_STREAM_DROP, 1},
                    {OP_QUEUE_SEND, 30},   {OP_QUEUE_RECEIVE, 16},   {OP_QUEUE_DELETE, 24},  {OP_QUEUE_VISIBILITY, 8}, {OP_QUEUE_EXPIRE, 3},
-                   {OP_DELIVERY_ADD, 10}, {OP_DELIVERY_SETTLE, 12}, {OP_DELIVERY_RETRY, 6}, {OP_IDS_REMEMBER, 4},     {OP_IDS_FORGET, 1}};
+                   {OP_DELIVERY_ADD, 10}, {OP_DELIVERY_SETTLE, 12}, {OP_DELIVERY_RETRY, 6}, {OP_IDS_REMEMBER, 4},     {OP_IDS_FORGET, 1},
+                   {OP_ARCHIVE_OPEN, 2},  {OP_ARCHIVE_APPEND, 20},  {OP_ARCHIVE_TRIM, 3}};
     if (!roll(1000)) return OP_QUEUE_DROP;
-    int at = (int)roll(144);
+    if (!roll(300)) return OP_ARCHIVE_DROP;
+    int at = (int)roll(169);
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
         if ((at -= weights[i].weight) < 0) return weights[i].kind;
-    fail_msg("the weights do not add up to 144");
+    fail_msg("the weights do not add up to 169");
     return OP_QUEUE_DROP;
 }
 
@@ -192,6 +207,10 @@ static void same_result(struct pair *p, const struct store_op *a, const struct s
         assert_int_equal(a->u.delivery.id, b->u.delivery.id);
         p->deliveries = a->u.delivery.id;
         break;
+    case OP_ARCHIVE_APPEND: assert_int_equal(a->u.archive.sequence, b->u.archive.sequence); break;
+    case OP_ARCHIVE_TRIM:
+    case OP_ARCHIVE_DROP: assert_int_equal(a->u.cut.removed, b->u.cut.removed); break;
+    case OP_ARCHIVE_OPEN:
     case OP_CATALOG_PUT:
     case OP_CATALOG_DELETE:
     case OP_DELIVERY_RETRY:
@@ -267,6 +286,27 @@ static void dump_streams(struct store *s, struct arena *a, int64_t now_ms, struc
         }
 }
 
+static void dump_archives(struct store *s, struct arena *a, int64_t now_ms, struct buf *out) {
+    struct fault fault;
+    for (int64_t archive = 1; archive <= 3; archive++) {
+        struct store_archive_stats n;
+        struct store_archived *e;
+        size_t count;
+        int64_t sequence;
+        assert_int_equal(s->ops->archive_stats(s, archive, &n, &fault), ERR_OK);
+        buf_addf(out, "archive %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", n.count, n.bytes, n.oldest_ms, n.newest_ms, n.next);
+        assert_int_equal(s->ops->archive_read(s, archive, n.next - 40, now_ms - 20, 30, 600, a, &e, &count, &fault), ERR_OK);
+        for (size_t i = 0; i < count; i++)
+            buf_addf(out, "archived %" PRId64 " %" PRId64 " %.*s%d %.*s\n", e[i].sequence, e[i].at_ms, STR_ARG(e[i].context),
+                     e[i].context.p != NULL, STR_ARG(e[i].event));
+        const int64_t at[] = {INT64_MIN, now_ms - 500, now_ms - 100, now_ms, INT64_MAX};
+        for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+            assert_int_equal(s->ops->archive_find(s, archive, at[i], &sequence, &fault), ERR_OK);
+            buf_addf(out, "find %" PRId64 "\n", sequence);
+        }
+    }
+}
+
 static void dump_queues(struct store *s, int64_t now_ms, struct buf *out) {
     struct fault fault;
     for (int64_t queue = 1; queue <= 14; queue++) {
@@ -304,6 +344,7 @@ static void dump(struct pair *p, struct store *s, struct buf *out) {
     assert_int_equal(s->ops->stats(s, &stats, &fault), ERR_OK);
     buf_addf(out, "pending %" PRId64 " commits %" PRId64 "\n", stats.deliveries, stats.commits);
     dump_streams(s, &p->arena, p->now_ms, out);
+    dump_archives(s, &p->arena, p->now_ms, out);
     dump_queues(s, p->now_ms, out);
     dump_deliveries(s, &p->arena, p->now_ms, out);
     assert_false(out->failed);

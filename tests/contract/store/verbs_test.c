@@ -771,6 +771,146 @@ static void refused_commit_leaves_nothing(void **state) {
     assert_string_equal(bodies(f, receive_with(f, 2, true, 1, 100, 200, 0, 0)), "m");
 }
 
+/* ---- archives ----------------------------------------------------------------------------------------------------------------------- */
+
+static struct store_op *archive_op(struct fixture *f, enum store_op_kind kind, int64_t archive, int64_t before_ms, int64_t limit) {
+    struct txn *t = begin(f);
+    struct store_op *op = add(t, kind);
+    op->u.cut.archive = archive;
+    op->u.cut.before_ms = before_ms;
+    op->u.cut.limit = limit;
+    commit(f, t);
+    return op;
+}
+
+static int64_t archive_with(struct fixture *f, int64_t archive, int64_t at_ms, const char *context, const char *event) {
+    struct txn *t = begin(f);
+    struct store_op *op = add(t, OP_ARCHIVE_APPEND);
+    op->u.archive.archive = archive;
+    op->u.archive.at_ms = at_ms;
+    op->u.archive.context = str_from(context);
+    op->u.archive.event = str_from(event);
+    commit(f, t);
+    return op->u.archive.sequence;
+}
+
+static int64_t archive(struct fixture *f, int64_t number, int64_t at_ms, const char *event) {
+    return archive_with(f, number, at_ms, NULL, event);
+}
+
+static struct store_archive_stats archive_stats(struct fixture *f, int64_t number) {
+    struct fault fault;
+    struct store_archive_stats stats;
+    assert_int_equal(f->store->ops->archive_stats(f->store, number, &stats, &fault), ERR_OK);
+    return stats;
+}
+
+static size_t archive_read(struct fixture *f, int64_t number, int64_t from, int64_t until_ms, size_t limit, size_t max_bytes,
+                           struct store_archived **events) {
+    struct fault fault;
+    size_t count;
+    assert_int_equal(
+        f->store->ops->archive_read(f->store, number, from, until_ms, limit, max_bytes, &f->arena, events, &count, &fault), ERR_OK);
+    return count;
+}
+
+static int64_t archive_find(struct fixture *f, int64_t number, int64_t at_ms) {
+    struct fault fault;
+    int64_t sequence;
+    assert_int_equal(f->store->ops->archive_find(f->store, number, at_ms, &sequence, &fault), ERR_OK);
+    return sequence;
+}
+
+static void archive_takes_events_once_it_is_open(void **state) {
+    struct fixture *f = fx(state);
+    assert_int_equal(archive(f, 1, 10, "early"), 0);
+    assert_int_equal(archive_stats(f, 1).next, 0);
+    archive_op(f, OP_ARCHIVE_OPEN, 1, 0, 0);
+    assert_int_equal(archive_stats(f, 1).next, 1);
+    assert_int_equal(archive(f, 1, 10, "a"), 1);
+    archive_op(f, OP_ARCHIVE_OPEN, 1, 0, 0); /* again: it stays as it is */
+    assert_int_equal(archive(f, 1, 20, "b"), 2);
+    assert_int_equal(archive(f, 2, 20, "another's"), 0);
+    assert_int_equal(archive_stats(f, 1).count, 2);
+}
+
+static void archive_counts_events_and_bytes_at_once(void **state) {
+    struct fixture *f = fx(state);
+    archive_op(f, OP_ARCHIVE_OPEN, 1, 0, 0);
+    archive_op(f, OP_ARCHIVE_OPEN, 2, 0, 0);
+    archive_with(f, 1, 10, "context does not count", "1234");
+    archive(f, 2, 10, "other");
+    archive(f, 1, 20, "12");
+    archive(f, 1, 15, "123456"); /* time never goes back */
+    struct store_archive_stats n = archive_stats(f, 1);
+    assert_int_equal(n.count, 3);
+    assert_int_equal(n.bytes, 12);
+    assert_int_equal(n.oldest_ms, 10);
+    assert_int_equal(n.newest_ms, 20);
+    assert_int_equal(archive_op(f, OP_ARCHIVE_TRIM, 1, 20, 0)->u.cut.removed, 1);
+    n = archive_stats(f, 1);
+    assert_int_equal(n.count, 2);
+    assert_int_equal(n.bytes, 8);
+    assert_int_equal(n.oldest_ms, 20);
+    assert_int_equal(archive_op(f, OP_ARCHIVE_TRIM, 1, INT64_MAX, 1)->u.cut.removed, 1);
+    assert_int_equal(archive_stats(f, 1).bytes, 6);
+    assert_int_equal(archive_op(f, OP_ARCHIVE_TRIM, 1, INT64_MAX, 10)->u.cut.removed, 1);
+    n = archive_stats(f, 1);
+    assert_int_equal(n.count, 0);
+    assert_int_equal(n.bytes, 0);
+    assert_int_equal(n.oldest_ms, 0);
+    assert_int_equal(archive(f, 1, 5, "after"), 4);
+    n = archive_stats(f, 1);
+    assert_int_equal(n.count, 1);
+    assert_int_equal(n.bytes, 5);
+    assert_int_equal(n.oldest_ms, 20);
+    assert_int_equal(archive_stats(f, 2).bytes, 5);
+}
+
+static void archive_read_is_bounded_by_time_count_and_bytes(void **state) {
+    struct fixture *f = fx(state);
+    struct store_archived *e;
+    archive_op(f, OP_ARCHIVE_OPEN, 7, 0, 0);
+    for (int i = 1; i <= 6; i++) archive_with(f, 7, i * 10, i == 2 ? "arn:a" : NULL, "12345");
+    assert_int_equal(archive_read(f, 7, 0, INT64_MAX, 100, 100000, &e), 6);
+    assert_true(str_eqz(e[1].context, "arn:a"));
+    assert_null(e[0].context.p);
+    assert_true(str_eqz(e[0].event, "12345"));
+    assert_int_equal(archive_read(f, 7, 2, 50, 100, 100000, &e), 3); /* what came at 50 is not before 50 */
+    assert_int_equal(e[0].sequence, 2);
+    assert_int_equal(e[2].at_ms, 40);
+    assert_int_equal(archive_read(f, 7, 1, INT64_MAX, 2, 100000, &e), 2);
+    assert_int_equal(archive_read(f, 7, 1, INT64_MAX, 100, 11, &e), 2);
+    assert_int_equal(archive_read(f, 7, 1, INT64_MAX, 100, 1, &e), 1);
+    assert_int_equal(archive_read(f, 7, 7, INT64_MAX, 100, 1, &e), 0);
+    assert_int_equal(archive_read(f, 8, 1, INT64_MAX, 100, 1, &e), 0);
+    assert_int_equal(archive_find(f, 7, INT64_MIN), 1);
+    assert_int_equal(archive_find(f, 7, 21), 3);
+    assert_int_equal(archive_find(f, 7, 30), 3);
+    assert_int_equal(archive_find(f, 7, 61), 7);
+    archive_op(f, OP_ARCHIVE_TRIM, 7, 40, 0);
+    assert_int_equal(archive_find(f, 7, 10), 4);
+    assert_int_equal(archive_read(f, 7, 1, INT64_MAX, 100, 100000, &e), 3); /* from the first that is left */
+    assert_int_equal(e[0].sequence, 4);
+}
+
+static void archive_drop_goes_piece_by_piece(void **state) {
+    struct fixture *f = fx(state);
+    archive_op(f, OP_ARCHIVE_OPEN, 1, 0, 0);
+    archive_op(f, OP_ARCHIVE_OPEN, 2, 0, 0);
+    for (int i = 0; i < 4; i++) archive(f, 1, 10, "x");
+    archive(f, 2, 10, "stays");
+    assert_int_equal(archive_op(f, OP_ARCHIVE_DROP, 1, 0, 2)->u.cut.removed, 2);
+    assert_int_equal(archive(f, 1, 10, "late"), 0); /* closed at the first piece */
+    assert_int_equal(archive_op(f, OP_ARCHIVE_DROP, 1, 0, 2)->u.cut.removed, 2);
+    assert_int_equal(archive(f, 1, 10, "late"), 0);
+    assert_int_equal(archive_op(f, OP_ARCHIVE_DROP, 1, 0, 2)->u.cut.removed, 0);
+    assert_int_equal(archive_stats(f, 1).next, 0);
+    assert_int_equal(archive_op(f, OP_ARCHIVE_DROP, 1, 0, 0)->u.cut.removed, 0); /* there is none: fine */
+    assert_int_equal(archive_stats(f, 2).count, 1);
+    assert_int_equal(archive_op(f, OP_ARCHIVE_DROP, 2, 0, 0)->u.cut.removed, 1);
+}
+
 static void wrong_operation_is_refused_by_name(void **state) {
     struct fixture *f = fx(state);
     struct fault fault;
@@ -785,7 +925,8 @@ static void wrong_operation_is_refused_by_name(void **state) {
     op->u.receive.dead_letter_queue = 1;
     assert_int_equal(f->store->ops->commit(f->store, &t, 1, &fault), ERR_VALIDATION);
     static const enum store_op_kind kinds[] = {OP_CATALOG_PUT,  OP_STREAM_APPEND, OP_STREAM_TRIM,  OP_QUEUE_SEND,
-                                               OP_QUEUE_DELETE, OP_QUEUE_EXPIRE,  OP_DELIVERY_ADD, OP_DELIVERY_SETTLE};
+                                               OP_QUEUE_DELETE, OP_QUEUE_EXPIRE,  OP_DELIVERY_ADD, OP_DELIVERY_SETTLE,
+                                               OP_ARCHIVE_OPEN, OP_ARCHIVE_APPEND, OP_ARCHIVE_TRIM, OP_ARCHIVE_DROP};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         t = begin(f);
         add(t, kinds[i]);
@@ -829,6 +970,10 @@ int main(void) {
         EACH(ids_come_back_oldest_first_until_forgotten),
         EACH(commit_of_many_is_one),
         EACH(refused_commit_leaves_nothing),
+        EACH(archive_takes_events_once_it_is_open),
+        EACH(archive_counts_events_and_bytes_at_once),
+        EACH(archive_read_is_bounded_by_time_count_and_bytes),
+        EACH(archive_drop_goes_piece_by_piece),
         EACH(wrong_operation_is_refused_by_name),
     };
     return cmocka_run_group_tests_name("store/verbs", tests, NULL, NULL);

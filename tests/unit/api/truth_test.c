@@ -33,6 +33,10 @@
     "\"Secondary\":{\"Route\":\"us-west-2\"}}},\"EventBuses\":[{\"EventBusArn\":\"" BUS("empty") "\"},"                            \
     "{\"EventBusArn\":\"arn:aws:events:us-west-2:" OWN ":event-bus/empty\"}]"
 #define FUNCTION "arn:aws:lambda:us-east-1:" OWN ":function:f"
+#define ARCHIVE "arn:aws:events:us-east-1:" OWN ":archive/a"
+#define REPLAY(name)                                                                                                                       \
+    "{\"ReplayName\":\"" name "\",\"EventSourceArn\":\"" ARCHIVE "\",\"EventStartTime\":0,\"EventEndTime\":32503680000,"               \
+    "\"Destination\":{\"Arn\":\"" BUS("default") "\"}}"
 
 /* own: a request that works for the owner. foreign: the same thing asked from another account by ARN; NULL: this operation cannot name another account's
  * resource, so another account's call concerns that account alone. @...@ is filled in from what the fixture made. */
@@ -100,6 +104,17 @@ static const struct row {
     {"events.DeleteEndpoint", "{\"Name\":\"e\"}", NULL},
     {"events.DescribeEndpoint", "{\"Name\":\"e\"}", NULL},
     {"events.ListEndpoints", "{}", NULL},
+    /* Archives and replays are named, not by ARN; or by an ARN that has to be of the caller's account. */
+    {"events.CreateArchive", "{\"ArchiveName\":\"new\",\"EventSourceArn\":\"" BUS("default") "\"}", NULL},
+    {"events.DeleteArchive", "{\"ArchiveName\":\"a\"}", NULL},
+    {"events.DescribeArchive", "{\"ArchiveName\":\"a\"}", NULL},
+    {"events.ListArchives", "{}", NULL},
+    {"events.UpdateArchive", "{\"ArchiveName\":\"a\",\"RetentionDays\":7}", NULL},
+    {"events.StartReplay", REPLAY("new"), NULL},
+    {"events.DescribeReplay", "{\"ReplayName\":\"going\"}", NULL},
+    {"events.ListReplays", "{}", NULL},
+    {"events.CancelReplay", "{\"ReplayName\":\"going\"}", NULL},
+    {"events.PreviewReplay", "{\"EventSourceArn\":\"" ARCHIVE "\",\"EventStartTime\":0,\"EventEndTime\":32503680000}", NULL},
 
     {"kinesis.CreateStream", "{\"StreamName\":\"new\"}", NULL},
     {"kinesis.UpdateStream", "{\"StreamName\":\"s\",\"RetentionPeriodHours\":48}", "{\"StreamARN\":\"" STREAM "\",\"RetentionPeriodHours\":48}"},
@@ -261,6 +276,8 @@ static void make_resources(struct fixture *f) {
     ask(f, OWN, "events.CreateEndpoint", "{\"Name\":\"e\"," ENDPOINT "}");
     ask(f, OWN, "events.PutPermission", LET("default", BOTH));
     ask(f, OWN, "events.PutPermission", LET("empty", ALONE));
+    ask(f, OWN, "events.CreateArchive", "{\"ArchiveName\":\"a\",\"EventSourceArn\":\"" BUS("default") "\"}");
+    ask(f, OWN, "events.StartReplay", REPLAY("going"));
     ask(f, OWN, "events.PutRule", "{\"Name\":\"bare\",\"EventPattern\":\"{\\\"source\\\":[\\\"z\\\"]}\"}");
     ask(f, OWN, "events.PutRule", "{\"Name\":\"r\",\"EventPattern\":\"{\\\"source\\\":[\\\"z\\\"]}\"}");
     ask(f, OWN, "events.PutTargets", "{\"Rule\":\"r\",\"Targets\":[{\"Id\":\"1\",\"Arn\":\"" QUEUE "\"}]}");

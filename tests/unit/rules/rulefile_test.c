@@ -158,6 +158,7 @@ static const struct {
     {"key", "accounts: {\"111122223333\": {keys: [{\n", "\n}]}}\n"},
     {"bus", "accounts: {\"111122223333\": {buses: {b: {\n", "\n}}}}\n"},
     {"statement", "accounts: {\"111122223333\": {buses: {b: {policy: [{\n", "\n}]}}}}\n"},
+    {"archive", "accounts: {\"111122223333\": {buses: {b: {archives: {a: {\n", "\n}}}}}}\n"},
     {"rule", "accounts: {\"111122223333\": {buses: {b: {rules: {r: {\n", "\n}}}}}}\n"},
     {"target", "accounts: {\"111122223333\": {buses: {b: {rules: {r: {schedule: rate(1 day), targets: {t: {\n", "\n}}}}}}}}\n"},
     {"transformer",

@@ -203,31 +203,64 @@ static void empty_file_of_version_0_is_migrated(void **state) {
     assert_int_equal(append(f, 1, 10), 1);
 }
 
-/* A version 1 file with content, brought to a version 3 by two steps: in one transaction, or not at all. */
+/* A file with content, brought two versions on by two steps: in one transaction, or not at all. */
 static void older_file_is_migrated_in_one_transaction(void **state) {
     struct fixture *f = *state;
     struct fault fault;
     int64_t value;
     open_store(f);
     append(f, 3, 10);
-    const struct schema_step broken[] = {
-        schema_steps[0], {2, "ALTER TABLE shard ADD COLUMN born_ms INTEGER NOT NULL DEFAULT 7"}, {3, "INSERT INTO nowhere VALUES(1)"}};
-    const struct schema_step good[] = {schema_steps[0],
-                                       {2, "ALTER TABLE shard ADD COLUMN born_ms INTEGER NOT NULL DEFAULT 7"},
-                                       {3, "UPDATE shard SET born_ms = born_ms + 1"}};
+    const struct schema_step last = schema_steps[schema_steps_count - 1];
+    const char *column = "ALTER TABLE shard ADD COLUMN born_ms INTEGER NOT NULL DEFAULT 7";
+    const struct schema_step broken[] = {last, {last.version + 1, column}, {last.version + 2, "INSERT INTO nowhere VALUES(1)"}};
+    const struct schema_step good[] = {last, {last.version + 1, column}, {last.version + 2, "UPDATE shard SET born_ms = born_ms + 1"}};
     assert_int_equal(schema_migrate(writer(f), broken, 3, &fault), ERR_INTERNAL);
     assert_int_equal(conn_number(writer(f), "PRAGMA user_version", -1, &value, &fault), ERR_OK);
-    assert_int_equal(value, 1);
+    assert_int_equal(value, last.version);
     assert_int_equal(conn_number(writer(f), "SELECT count(*) FROM pragma_table_info('shard') WHERE name = 'born_ms'", -1, &value, &fault),
                      ERR_OK);
     assert_int_equal(value, 0);
     assert_int_equal(schema_migrate(writer(f), good, 3, &fault), ERR_OK);
     assert_int_equal(conn_number(writer(f), "PRAGMA user_version", -1, &value, &fault), ERR_OK);
-    assert_int_equal(value, 3);
+    assert_int_equal(value, last.version + 2);
     assert_int_equal(conn_number(writer(f), "SELECT born_ms FROM shard", -1, &value, &fault), ERR_OK);
     assert_int_equal(value, 8);
     assert_int_equal(schema_migrate(writer(f), good, 3, &fault), ERR_OK); /* nothing left to do */
     assert_int_equal(append(f, 1, 10), 4);
+}
+
+/* What the first release wrote, with content, is opened by this one: nothing is lost, and archives work. */
+static void file_of_version_1_gets_archives(void **state) {
+    struct fixture *f = *state;
+    struct fault fault;
+    struct conn old;
+    int64_t value;
+    foreign_exec(f, "PRAGMA page_size = 8192");
+    assert_int_equal(conn_open(f->path, 1 << 20, true, &old, &fault), ERR_OK);
+    assert_int_equal(schema_migrate(&old, schema_steps, 1, &fault), ERR_OK);
+    assert_int_equal(conn_exec(&old,
+                               "INSERT INTO shard VALUES(1, 1, 0, 1, 1, 0); INSERT INTO record VALUES((1 << 44) + 1, 5, x'6b', x'64');"
+                               "INSERT INTO catalog VALUES(x'72', x'6b', x'76')",
+                               &fault),
+                     ERR_OK);
+    assert_int_equal(conn_number(&old, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'archive%'", -1, &value, &fault), ERR_OK);
+    assert_int_equal(value, 0);
+    conn_close(&old);
+    open_store(f);
+    assert_int_equal(conn_number(writer(f), "PRAGMA user_version", -1, &value, &fault), ERR_OK);
+    assert_int_equal(value, schema_steps[schema_steps_count - 1].version);
+    assert_int_equal(conn_number(writer(f), "SELECT count(*) FROM catalog", -1, &value, &fault), ERR_OK);
+    assert_int_equal(value, 1);
+    assert_int_equal(append(f, 1, 10), 2);
+    commit_one(f, (struct store_op){.kind = OP_ARCHIVE_OPEN, .u.cut = {.archive = 1}});
+    commit_one(f, (struct store_op){.kind = OP_ARCHIVE_APPEND, .u.archive = {.archive = 1, .at_ms = 10, .event = STR("{}")}});
+    close_store(f);
+    open_store(f);
+    struct store_archive_stats stats;
+    assert_int_equal(f->store->ops->archive_stats(f->store, 1, &stats, &fault), ERR_OK);
+    assert_int_equal(stats.count, 1);
+    assert_int_equal(stats.bytes, 2);
+    assert_int_equal(f->store->ops->check(f->store, &fault), ERR_OK);
 }
 
 static void newer_file_is_refused_with_advice(void **state) {
@@ -297,6 +330,12 @@ static void what_is_no_database_is_told(void **state) {
     assert_non_null(strstr(fault.message, "not an SQLite file"));
 }
 
+static void archive_three(struct fixture *f) {
+    commit_one(f, (struct store_op){.kind = OP_ARCHIVE_OPEN, .u.cut = {.archive = 1}});
+    for (int i = 0; i < 3; i++)
+        commit_one(f, (struct store_op){.kind = OP_ARCHIVE_APPEND, .u.archive = {.archive = 1, .at_ms = 10, .event = STR("{}")}});
+}
+
 static void check_compares_counters(void **state) {
     struct fixture *f = *state;
     static const struct {
@@ -307,11 +346,15 @@ static void check_compares_counters(void **state) {
         {"DELETE FROM ready", "neither ready nor hidden"},
         {"DELETE FROM message", "count is wrong"},
         {"DELETE FROM lane", "no lane"},
+        {"DELETE FROM archived WHERE id & 0xff = 2", "an archive has a gap"},
+        {"DELETE FROM archive", "belongs to no archive"},
+        {"UPDATE archived SET event = x'00'", "size of an archive"},
     };
     open_store(f);
     append(f, 3, 10);
     commit_one(f, (struct store_op){.kind = OP_QUEUE_SEND, .u.send = {.queue = 1, .body = STR("x")}});
     commit_one(f, (struct store_op){.kind = OP_DELIVERY_ADD, .u.delivery = {.lane = STR("l")}});
+    archive_three(f);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct fault fault;
         assert_int_equal(f->store->ops->check(f->store, &fault), ERR_OK);
@@ -326,6 +369,7 @@ static void check_compares_counters(void **state) {
         append(f, 3, 10);
         commit_one(f, (struct store_op){.kind = OP_QUEUE_SEND, .u.send = {.queue = 1, .body = STR("x")}});
         commit_one(f, (struct store_op){.kind = OP_DELIVERY_ADD, .u.delivery = {.lane = STR("l")}});
+        archive_three(f);
     }
 }
 
@@ -535,6 +579,7 @@ int main(void) {
         IN_DIR(missing_directory_is_an_error),
         IN_DIR(durability_sets_synchronous),
         IN_DIR(empty_file_of_version_0_is_migrated),
+        IN_DIR(file_of_version_1_gets_archives),
         IN_DIR(older_file_is_migrated_in_one_transaction),
         IN_DIR(newer_file_is_refused_with_advice),
         IN_DIR(file_of_another_program_is_left_alone),
