@@ -1,8 +1,9 @@
-/* validate: are rule files right? Without a daemon. Every mistake is told as FILE:LINE:COLUMN: PATH: message on stdout. */
+/* validate: are rule files right? Without a daemon. Every mistake, and what looks wrong about a pattern, is told as
+ * FILE:LINE:COLUMN: PATH: message on stdout. */
 #include <stdlib.h>
 
 #include "os.h"
-#include "rulefile.h"
+#include "rulelint.h"
 #include "table.h"
 #include "verb.h"
 
@@ -26,20 +27,26 @@ static void tell(struct validation *v, const char *path, const struct problem *p
     buf_fini(&line);
 }
 
+static void tell_all(struct validation *v, const char *path, const struct problems *problems) {
+    for (size_t i = 0; i < problems->count; i++) tell(v, path, &problems->items[i]);
+    if (problems->total > problems->count) fprintf(v->s->out, "%s: and %zu more\n", path, problems->total - problems->count);
+}
+
 static enum err validate_file(void *ctx, const char *path) {
     struct validation *v = ctx;
     const char *region = v->s->globals.region ? v->s->globals.region : "us-east-1", *slash = strrchr(path, '/');
     struct str dir = slash ? str_of(path, slash == path ? 1 : (size_t)(slash - path)) : STR(".");
     struct rulefile file;
+    struct problems warnings;
     struct arena arena;
     struct buf text;
     arena_init(&arena, (size_t)1 << 30);
     buf_init(&text, 0);
     enum err err = os_read_file(path, FILE_MOST_BYTES, &text, v->fault);
     if (!err) err = rulefile_read(buf_str(&text), dir, str_from(region), &arena, &file, v->fault);
-    for (size_t i = 0; !err && i < file.problems.count; i++) tell(v, path, &file.problems.items[i]);
-    if (!err && file.problems.total > file.problems.count)
-        fprintf(v->s->out, "%s: and %zu more\n", path, file.problems.total - file.problems.count);
+    if (!err) tell_all(v, path, &file.problems);
+    if (!err && !file.problems.total) err = rulefile_lint(&file, &arena, &warnings);
+    if (!err && !file.problems.total) tell_all(v, path, &warnings);
     if (!err) v->mistakes += file.problems.total;
     v->files++;
     buf_fini(&text);

@@ -1,4 +1,4 @@
-/* Signature Version 4: AWS's published suite (tests/cases/sigv4.jsonl: requests, canonical forms, signatures), and what is said of a request that is not
+/* Signature Version 4: AWS's published suite (tests/cases/sigv4/suite.jsonl: requests, canonical forms, signatures), and what is said of a request that is not
  * signed as it should be. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,7 +69,7 @@ static void the_published_suite(void **state) {
     struct fault fault;
     size_t count = 0;
     buf_init(&file, 0);
-    assert_int_equal(os_read_file("tests/cases/sigv4.jsonl", 1 << 20, &file, &fault), ERR_OK);
+    assert_int_equal(os_read_file("tests/cases/sigv4/suite.jsonl", 1 << 20, &file, &fault), ERR_OK);
     struct str rest = buf_str(&file), line;
     while (str_cut(&rest, '\n', &line)) {
         if (!line.n) continue;
