@@ -82,6 +82,31 @@ class AwsCli(unittest.TestCase):
         self.aws("delete-rule", "--name", "large")
         self.refused("InvalidEventPatternException", "put-rule", "--name", "bad", "--event-pattern", '{"source": "x"}')
 
+    def test_a_connection_and_an_api_destination(self):
+        secret = "never-shown-again"
+        made = self.aws("create-connection", "--name", "cli", "--authorization-type", "BASIC", "--auth-parameters",
+                        json.dumps({"BasicAuthParameters": {"Username": "me", "Password": secret}}))
+        self.assertRegex(made["ConnectionArn"], rf"^{self.arn('connection/cli/')}[0-9a-f-]{{36}}$")
+        shown = self.aws("describe-connection", "--name", "cli")
+        self.assertEqual((shown["ConnectionState"], shown["AuthParameters"]), ("AUTHORIZED", {"BasicAuthParameters": {"Username": "me"}}))
+        self.assertNotIn(secret, json.dumps(shown))
+        self.assertEqual([c["Name"] for c in self.aws("list-connections", "--name-prefix", "cl")["Connections"]], ["cli"])
+        self.aws("update-connection", "--name", "cli", "--description", "new", "--authorization-type", "API_KEY", "--auth-parameters",
+                 json.dumps({"ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": secret}}))
+        self.assertEqual(self.aws("describe-connection", "--name", "cli")["AuthorizationType"], "API_KEY")
+        endpoint = ["--connection-arn", made["ConnectionArn"], "--invocation-endpoint", "https://example.com/hook", "--http-method", "POST"]
+        arn = self.aws("create-api-destination", "--name", "cli", *endpoint, "--invocation-rate-limit-per-second", "5")["ApiDestinationArn"]
+        self.aws("update-api-destination", "--name", "cli", "--description", "new", "--http-method", "PUT")
+        shown = self.aws("describe-api-destination", "--name", "cli")
+        self.assertEqual((shown["ApiDestinationArn"], shown["HttpMethod"], shown["Description"], shown["InvocationRateLimitPerSecond"]), (arn, "PUT", "new", 5))
+        self.assertEqual([d["Name"] for d in self.aws("list-api-destinations", "--connection-arn", made["ConnectionArn"])["ApiDestinations"]], ["cli"])
+        self.aws("deauthorize-connection", "--name", "cli")
+        self.assertIn(self.aws("describe-connection", "--name", "cli")["ConnectionState"], ("DEAUTHORIZED", "DEAUTHORIZING"))
+        self.aws("delete-api-destination", "--name", "cli")
+        self.aws("delete-connection", "--name", "cli")
+        self.assertIn("Connection 'cli' does not exist.", self.refused("ResourceNotFoundException", "describe-connection", "--name", "cli"))
+        self.assertIn("An api-destination 'cli' does not exist.", self.refused("ResourceNotFoundException", "describe-api-destination", "--name", "cli"))
+
     def test_a_pattern_is_tried(self):
         event = {"id": "1", "account": "000000000000", "source": "shop", "time": "2026-05-01T00:00:00Z", "region": "us-east-1", "detail-type": "t",
                  "resources": [], "detail": {"n": 1}}

@@ -60,6 +60,24 @@ test("a rule, its targets and events", async () => {
   await refused(send("DeleteRule", { Name: "large" }), "ValidationException", /^Rule can't be deleted since it has targets\.$/);
 });
 
+test("a connection and an API destination", async () => {
+  const AuthParameters = { ApiKeyAuthParameters: { ApiKeyName: "x-key", ApiKeyValue: "never-shown-again" } };
+  const { ConnectionArn } = await send("CreateConnection", { Name: "sdk", AuthorizationType: "API_KEY", AuthParameters });
+  const shown = await send("DescribeConnection", { Name: "sdk" });
+  assert.equal(shown.ConnectionState, "AUTHORIZED");
+  assert.deepEqual(shown.AuthParameters, { ApiKeyAuthParameters: { ApiKeyName: "x-key" } });
+  assert.ok(shown.LastAuthorizedTime instanceof Date);
+  const InvocationEndpoint = "https://example.com/a/*";
+  const { ApiDestinationArn } = await send("CreateApiDestination", { Name: "sdk", ConnectionArn, InvocationEndpoint, HttpMethod: "POST" });
+  assert.deepEqual((await send("ListApiDestinations", { NamePrefix: "sd" })).ApiDestinations.map((d) => d.ApiDestinationArn), [ApiDestinationArn]);
+  assert.equal((await send("DescribeApiDestination", { Name: "sdk" })).InvocationEndpoint, InvocationEndpoint);
+  await send("UpdateApiDestination", { Name: "sdk", HttpMethod: "PUT" });
+  await send("DeleteApiDestination", { Name: "sdk" });
+  await send("DeauthorizeConnection", { Name: "sdk" });
+  await send("DeleteConnection", { Name: "sdk" });
+  await refused(send("DescribeConnection", { Name: "sdk" }), "ResourceNotFoundException", /Connection 'sdk' does not exist\.$/);
+});
+
 test("many requests at once over a few connections", async () => {
   const one = (i) => send("PutEvents", { Entries: [{ Source: "sdk.many", DetailType: "t", Detail: JSON.stringify({ i }) }] });
   const answers = await Promise.all(Array.from({ length: 300 }, (_, i) => one(i)));
