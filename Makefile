@@ -168,7 +168,7 @@ $(foreach t,$(FUZZ),$(eval $(call CORPUS_RULE,$(t))))
 
 # ---- what is asked for ----------------------------------------------------------------------------------------------------------------
 TOOLS := $(OUT)/smtp_sink $(OUT)/producer $(OUT)/destination_load
-.PHONY: all agreement deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench destinations-soak http-soak install uninstall deb reference clean help
+.PHONY: all agreement deps demo sdk test test-build unit unit-bins corpora corpora-bins crash fuzz bench destinations-soak http-soak install uninstall deb reference clean help
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 reference: $(OUT)/man/eventbusctl.1
 
@@ -189,10 +189,20 @@ demo: deps
 
 # Everything that has a verdict. tests/run prints the closing line.
 test: deps
+	$(Q)$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
+	$(Q)$(MAKE) --no-print-directory sdk
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(TOOLS) $(OUT)/crash_producer unit-bins
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) MODE=asan unit-bins corpora-bins $(BUILD)/asan/busd
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan unit-bins L="$(THREADED)" $(BUILD)/tsan/busd
 	$(Q)tests/run $(BUILD)
+# What clients in the tests need beside that. Who has Node.js from its makers has npm with it, and Debian's would be in its way.
+TEST_PACKAGES := $(if $(shell command -v npm 2>/dev/null),,npm)
+# AWS's SDK for JavaScript as tests/e2e/sdk locks it, from the registry that npm is set to; once.
+sdk: $(BUILD)/sdk/node_modules/.package-lock.json
+$(BUILD)/sdk/node_modules/.package-lock.json: tests/e2e/sdk/package.json tests/e2e/sdk/package-lock.json
+	$(Q)mkdir -p $(BUILD)/sdk && cp $^ $(BUILD)/sdk/
+	$(Q)cd $(BUILD)/sdk && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	$(Q)touch $@
 THREADED := store targets libbus gate flow api
 
 UNIT_RUN := $(if $(L),$(foreach l,$(L),$(filter $(OUT)/tests/unit/$(l)/% $(OUT)/tests/contract/$(l)/%,$(UNIT_BIN))),$(UNIT_BIN))

@@ -13,7 +13,8 @@ struct cloudevent_header {
 };
 
 /* Reads a request in structured (application/cloudevents+json), batched (application/cloudevents-batch+json) or binary mode (any other type, ce-
- * headers). The entries live in the arena; `bus` is put into each. ERR_MALFORMED with what is wrong and where ("event 2: id is missing"); ERR_NOMEM. */
+ * headers). The entries live in the arena; `bus` is put into each. ERR_MALFORMED with what is wrong and where ("event 2: id is missing");
+ * ERR_TOO_LARGE past the arena's cap. */
 enum err cloudevent_read(const struct cloudevent_header *headers, size_t header_count, struct str body, struct str bus, struct arena *a, struct entry **entries,
                          size_t *count, struct fault *fault) MUST_USE;
 

@@ -49,6 +49,9 @@ struct delivery {
     int32_t attempt;           /* 1, 2, ... */
 };
 
+/* Is what the target gets a structured CloudEvent? rules/cloudevent.h begins every one with the same member. Pure. */
+bool delivery_is_cloudevent(const struct delivery *d);
+
 /* One attempt under way. The adapter calls done(attempt, ...) exactly once, from any thread, also synchronously. */
 struct attempt {
     struct delivery delivery;

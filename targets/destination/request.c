@@ -8,6 +8,7 @@
 
 #define USER_AGENT "Amazon/EventBridge/ApiDestinations"
 #define CONTENT_TYPE "application/json; charset=utf-8"
+#define CLOUDEVENT_TYPE "application/cloudevents+json; charset=utf-8"
 
 static enum err no_memory(struct fault *fault) { return fault_set(fault, ERR_NOMEM, NULL); }
 
@@ -335,7 +336,8 @@ static enum err fill(struct request *r, const struct destination *d, const struc
     if (!err) err = add_headers(r, headers, fault);
     if (!err) err = fill_body(r, c, delivery->input, fault);
     if (!err) err = add_header(r, STR("User-Agent"), STR(USER_AGENT), fault);
-    if (!err && !has_header(r, STR("Content-Type"))) err = add_header(r, STR("Content-Type"), STR(CONTENT_TYPE), fault);
+    struct str type = delivery_is_cloudevent(delivery) ? STR(CLOUDEVENT_TYPE) : STR(CONTENT_TYPE);
+    if (!err && !has_header(r, STR("Content-Type"))) err = add_header(r, STR("Content-Type"), type, fault);
     return err;
 }
 

@@ -127,8 +127,9 @@ static bool add_header(struct post *p, const char *name, struct str value) {
 static bool prepare(struct post *p) {
     const struct delivery *d = &p->attempt->delivery;
     CURL *easy = transfer_easy(&p->transfer);
+    struct str type = delivery_is_cloudevent(d) ? STR("application/cloudevents+json; charset=UTF-8") : STR("text/plain; charset=UTF-8");
     p->url = strndup(d->arn.p, d->arn.n);
-    if (!easy || !p->url || !add_header(p, "Content-Type", STR("text/plain; charset=UTF-8")) ||
+    if (!easy || !p->url || !add_header(p, "Content-Type", type) ||
         !add_header(p, "x-amz-sns-message-type", STR("Notification")) || !add_header(p, "x-amz-sns-topic-arn", d->source_arn) ||
         !add_header(p, "Expect", STR("")))
         return false;

@@ -1,44 +1,51 @@
 """Debian's aws CLI through the life of every resource, with the credentials file that busd writes and nothing else."""
-import json, os, subprocess, unittest
+import http.client, json, os, unittest, urllib.parse
 
+from aws_cli import AwsCli
 from daemon import Busd
 
-AWS = "/usr/bin/aws"  # Debian's package, whatever else is on the path
 
-
-@unittest.skipUnless(os.environ.get("MODE", "release") == "release", "a second for each command: once is enough")
-class AwsCli(unittest.TestCase):
+@unittest.skipUnless(os.environ.get("MODE", "release") == "release", "the client is the same: once is enough")
+class Life(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.busd = Busd()
         cls.addClassCleanup(cls.busd.close)
         cls.busd.start()
-
-    def run_aws(self, *arguments):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "BUS_", "PYTHON"))}
-        env.update(AWS_SHARED_CREDENTIALS_FILE=os.path.join(self.busd.data, "credentials"), AWS_CONFIG_FILE=self.busd.path("none"), AWS_PAGER="", LC_ALL="C.UTF-8")
-        return subprocess.run([AWS, "--endpoint-url", f"http://{self.busd.http}", "--output", "json", *arguments], capture_output=True, text=True,
-                              timeout=120, env=env, cwd=self.busd.dir)
+        cls.cli = AwsCli(cls.busd)
+        cls.addClassCleanup(cls.cli.close)
 
     def aws(self, *arguments):
         """The answer of an events operation; {} when there is none."""
-        done = self.run_aws("events", *arguments)
-        self.assertEqual(done.returncode, 0, f"aws events {' '.join(arguments)}\n{done.stdout}{done.stderr}")
-        return json.loads(done.stdout) if done.stdout.strip() else {}
+        status, out, err = self.cli.run("events", *arguments)
+        self.assertEqual(status, 0, f"aws events {' '.join(arguments)}\n{out}{err}")
+        return json.loads(out) if out.strip() else {}
 
     def refused(self, kind, *arguments):
-        done = self.run_aws("events", *arguments)
-        self.assertNotEqual(done.returncode, 0, done.stdout)
-        self.assertIn(f"({kind})", done.stderr)
-        return done.stderr
+        status, out, err = self.cli.run("events", *arguments)
+        self.assertNotEqual(status, 0, out)
+        self.assertIn(f"({kind})", err)
+        return err
 
     def arn(self, tail):
         return f"arn:aws:events:us-east-1:000000000000:{tail}"
 
     def test_who_am_i(self):
-        done = self.run_aws("sts", "get-caller-identity")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(json.loads(done.stdout)["Account"], "000000000000")
+        status, out, err = self.cli.run_alone("sts", "get-caller-identity")
+        self.assertEqual(status, 0, err)
+        self.assertEqual(json.loads(out)["Account"], "000000000000")
+        self.assertEqual(json.loads(self.cli.run("sts", "get-caller-identity")[1]), json.loads(out))
+
+    def test_a_presigned_url(self):
+        url = urllib.parse.urlsplit(self.cli.presigned("sts", "get_caller_identity"))
+        for query, status, part in ((url.query, 200, "<Account>000000000000</Account>"), (url.query.replace("Version=2011", "Version=2012"), 403, "SignatureDoesNotMatch")):
+            c = http.client.HTTPConnection(url.netloc, timeout=60)
+            c.request("GET", f"{url.path or '/'}?{query}")
+            answer = c.getresponse()
+            text = answer.read().decode()
+            c.close()
+            self.assertEqual(answer.status, status, text)
+            self.assertIn(part, text)
 
     def test_a_bus_its_policy_and_tags(self):
         made = self.aws("create-event-bus", "--name", "life", "--tags", "Key=team,Value=shop")
@@ -81,6 +88,31 @@ class AwsCli(unittest.TestCase):
         self.aws("remove-targets", "--rule", "large", "--ids", "1")
         self.aws("delete-rule", "--name", "large")
         self.refused("InvalidEventPatternException", "put-rule", "--name", "bad", "--event-pattern", '{"source": "x"}')
+
+    def test_a_connection_and_an_api_destination(self):
+        secret = "never-shown-again"
+        made = self.aws("create-connection", "--name", "cli", "--authorization-type", "BASIC", "--auth-parameters",
+                        json.dumps({"BasicAuthParameters": {"Username": "me", "Password": secret}}))
+        self.assertRegex(made["ConnectionArn"], rf"^{self.arn('connection/cli/')}[0-9a-f-]{{36}}$")
+        shown = self.aws("describe-connection", "--name", "cli")
+        self.assertEqual((shown["ConnectionState"], shown["AuthParameters"]), ("AUTHORIZED", {"BasicAuthParameters": {"Username": "me"}}))
+        self.assertNotIn(secret, json.dumps(shown))
+        self.assertEqual([c["Name"] for c in self.aws("list-connections", "--name-prefix", "cl")["Connections"]], ["cli"])
+        self.aws("update-connection", "--name", "cli", "--description", "new", "--authorization-type", "API_KEY", "--auth-parameters",
+                 json.dumps({"ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": secret}}))
+        self.assertEqual(self.aws("describe-connection", "--name", "cli")["AuthorizationType"], "API_KEY")
+        endpoint = ["--connection-arn", made["ConnectionArn"], "--invocation-endpoint", "https://example.com/hook", "--http-method", "POST"]
+        arn = self.aws("create-api-destination", "--name", "cli", *endpoint, "--invocation-rate-limit-per-second", "5")["ApiDestinationArn"]
+        self.aws("update-api-destination", "--name", "cli", "--description", "new", "--http-method", "PUT")
+        shown = self.aws("describe-api-destination", "--name", "cli")
+        self.assertEqual((shown["ApiDestinationArn"], shown["HttpMethod"], shown["Description"], shown["InvocationRateLimitPerSecond"]), (arn, "PUT", "new", 5))
+        self.assertEqual([d["Name"] for d in self.aws("list-api-destinations", "--connection-arn", made["ConnectionArn"])["ApiDestinations"]], ["cli"])
+        self.aws("deauthorize-connection", "--name", "cli")
+        self.assertIn(self.aws("describe-connection", "--name", "cli")["ConnectionState"], ("DEAUTHORIZED", "DEAUTHORIZING"))
+        self.aws("delete-api-destination", "--name", "cli")
+        self.aws("delete-connection", "--name", "cli")
+        self.assertIn("Connection 'cli' does not exist.", self.refused("ResourceNotFoundException", "describe-connection", "--name", "cli"))
+        self.assertIn("An api-destination 'cli' does not exist.", self.refused("ResourceNotFoundException", "describe-api-destination", "--name", "cli"))
 
     def test_a_pattern_is_tried(self):
         event = {"id": "1", "account": "000000000000", "source": "shop", "time": "2026-05-01T00:00:00Z", "region": "us-east-1", "detail-type": "t",

@@ -67,6 +67,16 @@ static void post_carries_body_and_sns_headers(void **state) {
     assert_non_null(strstr(peer.last.p, "\r\n\r\n{\"a\":1}"));
 }
 
+static void a_cloudevent_says_so(void **state) {
+    (void)state;
+    static struct trial trial;
+    trial_begin(&trial, &target, str_from(url), STR("{\"specversion\":\"1.0\",\"id\":\"1\"}"));
+    assert_true(trial_wait(&trial));
+    assert_int_equal(trial.outcome, OUTCOME_DELIVERED);
+    buf_addc(&peer.last, 0);
+    assert_non_null(strstr(peer.last.p, "Content-Type: application/cloudevents+json; charset=UTF-8\r\n"));
+}
+
 static void status_decides_the_outcome(void **state) {
     (void)state;
     static const struct {
@@ -296,6 +306,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(takes_http_and_https_only),
         T(post_carries_body_and_sns_headers),
+        T(a_cloudevent_says_so),
         T(status_decides_the_outcome),
         T(retry_after_in_seconds),
         T(retry_after_as_a_date),
