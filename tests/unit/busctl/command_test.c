@@ -112,7 +112,7 @@ static void the_reference_has_three_forms(void **state) {
     assert_true(strncmp(out, ".TH \"eventbusctl-events\" 1 ", 27) == 0);
     assert_non_null(strstr(out, ".SS put\\-rule\nMakes or changes a rule. Operation events.PutRule; changes state; policy action events:PutRule.\n"));
     assert_non_null(strstr(out, ".TP\n\\fB\\-\\-event\\-bus\\-name\\fR \\fITEXT\\fR\n"));
-    assert_non_null(strstr(out, "[\\e.\\e\\-_A\\-Za\\-z0\\-9]\\:+")); /* no letter of an expression is taken for roff's */
+    assert_non_null(strstr(out, "[\\e.\\e\\-_A\\-Za\\-z0\\-9]+")); /* no letter of an expression is taken for roff's */
     assert_non_null(strstr(out, "\n.SH STRUCTURES\n"));
     assert_non_null(strstr(out, "\n.SS RetryPolicy\n"));
     assert_null(strstr(out, "SendMessage"));
