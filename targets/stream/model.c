@@ -91,9 +91,7 @@ LIST(put_entries, "PutRecordsRequestEntryList", put_entry, .has_min = true, .min
 STRUCTURE(put_many, "PutRecordsInput", struct stream_put_many, NAMED(struct stream_put_many),
           MEMBER(struct stream_put_many, records, "Records", &put_entries, REQUIRED, "1 to 500 records"));
 STRUCTURE(put_result, "PutRecordsResultEntry", struct stream_put_result, MEMBER(struct stream_put_result, sequence, "SequenceNumber", &any_text, OPTIONAL, "its number"),
-          MEMBER(struct stream_put_result, shard, "ShardId", &any_text, OPTIONAL, "where it went"),
-          MEMBER(struct stream_put_result, error, "ErrorCode", &any_text, OPTIONAL, "why it did not"),
-          MEMBER(struct stream_put_result, message, "ErrorMessage", &any_text, OPTIONAL, "in words"));
+          MEMBER(struct stream_put_result, shard, "ShardId", &any_text, OPTIONAL, "where it went"));
 LIST(put_results, "PutRecordsResultEntryList", put_result);
 STRUCTURE(put_many_answer, "PutRecordsOutput", struct stream_put_many_answer,
           MEMBER(struct stream_put_many_answer, failed, "FailedRecordCount", &any_number, OPTIONAL, "how many failed"),

@@ -53,7 +53,7 @@ struct stream_put { struct str name, arn, data, key, hash_key; };
 struct stream_put_answer { struct str shard, sequence; };
 struct stream_put_entry { struct str data, key, hash_key; };
 struct stream_put_many { struct str name, arn; struct list records; /* stream_put_entry */ };
-struct stream_put_result { struct str shard, sequence, error, message; };
+struct stream_put_result { struct str shard, sequence; };
 struct stream_put_many_answer { struct opt_i64 failed; struct list records; /* stream_put_result */ };
 struct stream_iterator { struct str name, arn, shard, type, sequence; struct opt_i64 timestamp_ms; };
 struct stream_iterator_answer { struct str iterator; };

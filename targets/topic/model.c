@@ -67,8 +67,7 @@ STRUCTURE(publish, "PublishInput", struct topic_publish, MEMBER(struct topic_pub
           MEMBER(struct topic_publish, attributes, "MessageAttributes", &message_attributes, OPTIONAL, "name -> {DataType, StringValue}"),
           MEMBER(struct topic_publish, group, "MessageGroupId", &text, OPTIONAL, "for FIFO queues"),
           MEMBER(struct topic_publish, dedup, "MessageDeduplicationId", &text, OPTIONAL, "for FIFO queues"));
-STRUCTURE(published, "PublishResponse", struct topic_publish_answer, MEMBER(struct topic_publish_answer, id, "MessageId", &text, OPTIONAL, "the message's id"),
-          MEMBER(struct topic_publish_answer, sequence, "SequenceNumber", &text, OPTIONAL, "not used"));
+STRUCTURE(published, "PublishResponse", struct topic_publish_answer, MEMBER(struct topic_publish_answer, id, "MessageId", &text, OPTIONAL, "the message's id"));
 
 #define OP(name, in, out, access, help, example) {"sns", name, &in, out, "sns:" name, access, help, example}
 const struct operation topic_operations[] = {

@@ -19,7 +19,7 @@ struct topic_subscription { struct str arn, owner, protocol, endpoint, topic; };
 struct topic_list_subscriptions { struct str arn /* ByTopic only */, token; };
 struct topic_list_subscriptions_answer { struct list subscriptions; struct str token; };
 struct topic_publish { struct str arn, target, message, subject, structure, group, dedup; struct list attributes; /* map_entry: p */ };
-struct topic_publish_answer { struct str id, sequence; };
+struct topic_publish_answer { struct str id; };
 
 extern const struct operation topic_operations[]; /* ended by name == NULL */
 

@@ -49,9 +49,20 @@ static void api_host_done(struct api_call *x) {
     pthread_mutex_unlock(&host_lock);
 }
 
-/* The answer's JSON, or the error's sentence, until the next call. */
+/* The answer's JSON, or the error's sentence, until the next call. Who: A1, A2, A3, or OPERATOR (the daemon itself, in account A1). */
+#define OPERATOR "operator"
 static char said[1 << 16];
 static enum err ask(const char *who, const char *operation, const char *request) {
+    if (strcmp(who, OPERATOR) == 0) {
+        struct buf answer;
+        struct fault fault;
+        buf_init(&answer, 0);
+        fault_clear(&fault);
+        enum err err = api_run(api, STR(A1), str_from(operation), str_from(request), &answer, &fault);
+        str_copyz(said, sizeof said, err ? str_from(fault.message) : buf_str(&answer));
+        buf_fini(&answer);
+        return err;
+    }
     bool over = false;
     struct api_call x = {.caller = callers[who[0] - '1'], .operation = str_from(operation), .body = str_from(request), .done = api_host_done, .ctx = &over};
     buf_init(&x.answer, 0);
@@ -115,6 +126,14 @@ static inline struct str answered(const char *path) {
         }
     }
     return !n ? STR_NULL : n->text.p ? n->text : n->raw;
+}
+/* Asks for the next page of the last answer: the same request with its token. */
+static inline void next_page(const char *who, const char *operation, const char *request, const char *token_out, const char *token_in) {
+    static char next[8192];
+    struct str token = answered(token_out);
+    assert_true(token.n > 0);
+    snprintf(next, sizeof next, "{'%s':'%.*s'%s%s", token_in, STR_ARG(token), request[1] == '}' ? "" : ",", request + 1);
+    walk((const struct step[]){{who, operation, next, ERR_OK, NULL}, {NULL, NULL, NULL, ERR_OK, NULL}});
 }
 #define ANSWERED(path, value)                                                                                       \
     do {                                                                                                            \

@@ -105,6 +105,34 @@ static void help_is_there_for_everything(void **state) {
     assert_non_null(strstr(out, "### put-rule\n\nMakes or changes a rule. Operation `events.PutRule`"));
 }
 
+/* The manual and the list of fields come from the same tables. */
+static void the_reference_has_three_forms(void **state) {
+    (void)state;
+    assert_int_equal(runs(NULL, WORDS("reference", "--format", "man", "--service", "events")), 0);
+    assert_true(strncmp(out, ".TH \"eventbusctl-events\" 1 ", 27) == 0);
+    assert_non_null(strstr(out, ".SS put\\-rule\nMakes or changes a rule. Operation events.PutRule; changes state; policy action events:PutRule.\n"));
+    assert_non_null(strstr(out, ".TP\n\\fB\\-\\-event\\-bus\\-name\\fR \\fITEXT\\fR\n"));
+    assert_non_null(strstr(out, "[\\e.\\e\\-_A\\-Za\\-z0\\-9]+")); /* no letter of an expression is taken for roff's */
+    assert_non_null(strstr(out, "\n.SH STRUCTURES\n"));
+    assert_non_null(strstr(out, "\n.SS RetryPolicy\n"));
+    assert_null(strstr(out, "SendMessage"));
+    for (const char *at = out; (at = strstr(at, "\n.")); at++) /* every line that begins with a dot is a request */
+        if (strncmp(at + 2, "SH", 2) && strncmp(at + 2, "SS", 2) && strncmp(at + 2, "TP", 2) && strncmp(at + 2, "PP", 2) && strncmp(at + 2, "nf", 2) &&
+            strncmp(at + 2, "fi", 2) && strncmp(at + 2, "RS", 2) && strncmp(at + 2, "RE", 2) && strncmp(at + 2, "nh", 2) && strncmp(at + 2, "ad", 2))
+            fail_msg("%.40s", at + 1);
+    assert_int_equal(runs(NULL, WORDS("reference", "--format", "man")), 0);
+    assert_non_null(strstr(out, "\\fBeventbusctl\\-sqs\\fR(1)"));
+    assert_non_null(strstr(out, ".SS test\\-pattern\n"));
+    assert_int_equal(runs(NULL, WORDS("reference", "--format", "fields")), 0);
+    assert_non_null(strstr(out, "events.PutRule\nevents.PutRule in PutRuleRequest.Name\n"));
+    assert_non_null(strstr(out, "events.PutTargets in RetryPolicy.MaximumRetryAttempts\n"));
+    assert_non_null(strstr(out, "events.PutRule out PutRuleResponse.RuleArn\n"));
+    assert_int_equal(runs(NULL, WORDS("reference", "--format", "html")), 2);
+    assert_string_equal(err, "busctl: reference: --format is markdown, man or fields, not 'html'\n");
+    assert_int_equal(runs(NULL, WORDS("reference", "--format", "man", "--service", "nosuch")), 2);
+    assert_int_equal(runs(NULL, WORDS("reference", "--service", "events")), 2);
+}
+
 static void endpoint_and_keys_come_from_the_data_directory(void **state) {
     (void)state;
     char dir[] = "/tmp/command_test.XXXXXX", endpoint[256], file[256];
@@ -352,6 +380,7 @@ int main(void) {
         cmocka_unit_test_setup(all_pages_are_asked_for_unless_one_was, forget),
         cmocka_unit_test_setup(refusals_are_told_with_a_hint, forget),
         cmocka_unit_test_setup(usage_errors_are_two, forget),
+        cmocka_unit_test_setup(the_reference_has_three_forms, forget),
         cmocka_unit_test_setup(help_is_there_for_everything, forget),
         cmocka_unit_test_setup(endpoint_and_keys_come_from_the_data_directory, forget),
         cmocka_unit_test_setup(put_events_sends_ten_at_a_time, forget),
