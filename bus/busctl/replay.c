@@ -46,19 +46,18 @@ struct run {
 
 /* ---- flags ------------------------------------------------------------------------------------------------------------------------- */
 
-/* Takes every --rule out of the words; the others stay in order. */
-static enum err take_rules(struct run *r, int *argc, char **argv, struct fault *fault) {
-    int kept = 0;
-    for (int i = 0; i < *argc; i++) {
+/* Takes every --rule out of the words; the others go to `rest`, in order. */
+static enum err take_rules(struct run *r, int argc, char **argv, char **rest, int *kept, struct fault *fault) {
+    *kept = 0;
+    for (int i = 0; i < argc; i++) {
         bool inline_value = !strncmp(argv[i], "--rule=", 7);
-        if (!inline_value && (strcmp(argv[i], "--rule") != 0 || i + 1 == *argc)) {
-            argv[kept++] = argv[i];
+        if (!inline_value && (strcmp(argv[i], "--rule") != 0 || i + 1 == argc)) {
+            rest[(*kept)++] = argv[i];
             continue;
         }
         if (r->rule_count == RULES_MOST) return fault_set(fault, ERR_USAGE, "--rule: at most %d rules", RULES_MOST);
         r->rules[r->rule_count++] = inline_value ? argv[i] + 7 : argv[++i];
     }
-    *argc = kept;
     return ERR_OK;
 }
 
@@ -348,9 +347,14 @@ enum exit_code replay_run(struct session *s, int argc, char **argv) {
     struct fault fault;
     struct flags flags;
     struct run r = {.s = s, .flags = &flags};
+    int kept;
+    char **rest = calloc((size_t)argc + 1, sizeof *rest);
+    if (!rest) return session_fail(s, "out of memory");
     fault_clear(&fault);
-    if (take_rules(&r, &argc, argv, &fault)) return session_usage(s, &fault);
-    if (flags_parse(NULL, replay_flags, &s->globals, argc, argv, &flags, &fault)) return session_usage(s, &fault);
+    enum err err = take_rules(&r, argc, argv, rest, &kept, &fault);
+    if (!err) err = flags_parse(NULL, replay_flags, &s->globals, kept, rest, &flags, &fault);
+    free(rest);
+    if (err) return session_usage(s, &fault);
     s->globals = flags.globals;
     enum exit_code code = check_flags(&r, &fault) ? session_usage(s, &fault) : run_all(&r);
     json_decref(r.from);
