@@ -172,7 +172,7 @@ void api_call(struct api *api, struct api_call *call) {
     pthread_cond_broadcast(&api->changed);
     pthread_mutex_unlock(&api->lock);
     if (hold) return;
-    if (str_eqz(call->operation, "Refuse"))
+    if (str_ends(call->operation, STR("Refuse")))
         call->err = fault_at(&call->fault, ERR_PATTERN, "eventPattern", 2, 5, "Event pattern is not valid. Reason: no");
     else if (str_eqz(call->operation, "events.PutTargets"))
         buf_addz(&call->answer, "{\"FailedEntryCount\":1,\"FailedEntries\":[{\"TargetId\":\"t2\",\"ErrorCode\":\"LimitExceededException\","
