@@ -17,9 +17,9 @@ const struct local verb_locals[] = {
     {"test-pattern", "--pattern FILE --event FILE",
      "Says whether an event matches a pattern, without a daemon: exit code 0 yes, 1 no, 3 the pattern is refused.",
      "busctl test-pattern --pattern pattern.json --event event.json", test_pattern_run},
-    {"validate", "FILE...",
-     "Looks for mistakes in rule files, and in the .yaml and .yml files of directories, without a daemon: exit code 0 all are right, 3 some are not.",
-     "busctl validate rules/ extra.yaml", validate_run},
+    {"validate", "[ACCOUNT=]FILE... [--parameter NAME=VALUE]...",
+     "Looks for mistakes in rule files and CloudFormation or SAM templates, also those of directories, without a daemon: exit code 0 all are right, 3 some are not.",
+     "busctl validate rules/ stack.yaml --parameter Env=prod", validate_run},
     {"reference", "", "Prints the reference of every operation as Markdown.", "busctl reference > reference.md", reference_run},
     {NULL, NULL, NULL, NULL, NULL},
 };
