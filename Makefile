@@ -14,6 +14,7 @@ WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-protot
 HARD := -fstack-protector-strong -fPIE -fno-strict-aliasing
 OPT_release := -O2 -D_FORTIFY_SOURCE=2 -g
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -Wno-error
 OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 OPT := $(OPT_$(MODE))
 OUT := $(BUILD)/$(MODE)
@@ -65,7 +66,7 @@ SYS_rules := -lyaml -lpcre2-8 -lm
 SYS_store := -lsqlite3
 SYS_targets := -lcurl
 SYS_libbus := -lnng
-SYS_gate := -lnng
+SYS_gate := -lnng -lmicrohttpd -lz
 
 lib = $(OUT)/lib/lib$(1)_.a
 libs = $(foreach l,$(1),$(call lib,$(l)))
@@ -89,8 +90,9 @@ $(foreach l,$(LAYERS),$(eval $(call LAYER,$(l))))
 Q := @
 
 # ---- programs -----------------------------------------------------------------------------------------------------------------
-$(OUT)/busd: bus/busd.c bus/config.c bus/config.h bus/config.def $(call libs,$(ON_gate)) Makefile
-	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,bus bus/gate $(SEES_api)) bus/busd.c bus/config.c $(LDFLAGS_ALL) -o $@ \
+SRC_busd := $(wildcard bus/*.c)
+$(OUT)/busd: $(SRC_busd) $(wildcard bus/*.h bus/*.def) $(call libs,$(ON_gate)) Makefile
+	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,bus bus/gate $(SEES_api)) $(SRC_busd) $(LDFLAGS_ALL) -o $@ \
 	  $(call libs,$(ON_gate)) $(call sys,$(ON_gate))
 $(OUT)/busctl: bus/busctl/main.c $(call libs,$(ON_busctl)) Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,$(SEES_busctl)) $< $(LDFLAGS_ALL) -o $@ $(call libs,$(ON_busctl)) $(call sys,$(ON_busctl))
@@ -133,11 +135,12 @@ $(foreach t,$(UNIT),$(eval $(call UNIT_RULE,$(t))))
 FUZZ := $(wildcard tests/fuzz/*/*_fuzz.c)
 FUZZ_BIN := $(FUZZ:%.c=$(BUILD)/fuzz/%)
 FUZZ_FLAGS := -std=c17 -D_GNU_SOURCE -pthread -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-fuzz_src = $(sort $(foreach l,$(ON_$(1)),$(SRC_$(l))))
+fuzz_libs = $(foreach l,$(ON_$(1)),$(BUILD)/fuzz/lib/lib$(l)_.a)
 define FUZZ_RULE
-$(BUILD)/fuzz/$(1:.c=): $(1) $$(call fuzz_src,$(call layer_of,$(1)))
+$(BUILD)/fuzz/$(1:.c=): $(1) $$(foreach l,$$(ON_$(call layer_of,$(1))),$$(SRC_$$(l)))
 	@mkdir -p $$(@D)
-	$$(Q)clang $$(FUZZ_FLAGS) $$(call quote,$$(sort $$(foreach l,$$(ON_$(call layer_of,$(1))),$$(SEES_$$(l))))) $$^ -o $$@ $$(call sys,$$(ON_$(call layer_of,$(1))))
+	$$(Q)$$(MAKE) --no-print-directory MODE=fuzz CC=clang $$(call fuzz_libs,$(call layer_of,$(1)))
+	$$(Q)clang $$(FUZZ_FLAGS) $$(call quote,$$(SEES_$(call layer_of,$(1)))) $(1) -o $$@ $$(call fuzz_libs,$(call layer_of,$(1))) $$(call sys,$$(ON_$(call layer_of,$(1))))
 endef
 $(foreach t,$(FUZZ),$(eval $(call FUZZ_RULE,$(t))))
 
@@ -146,17 +149,17 @@ CORPUS_BIN := $(FUZZ:%.c=$(BUILD)/corpus/%)
 define CORPUS_RULE
 $(BUILD)/corpus/$(1:.c=): $(1) tests/support/corpus_main.c $$(foreach l,$$(ON_$(call layer_of,$(1))),$(BUILD)/asan/lib/lib$$(l)_.a)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) -std=c17 -D_GNU_SOURCE -pthread $(OPT_asan) $$(call quote,$$(sort $$(foreach l,$$(ON_$(call layer_of,$(1))),$$(SEES_$$(l))))) $$^ -o $$@ $$(call sys,$$(ON_$(call layer_of,$(1))))
+	$$(Q)$$(CC) -std=c17 -D_GNU_SOURCE -pthread $(OPT_asan) $$(call quote,$$(SEES_$(call layer_of,$(1)))) $$^ -o $$@ $$(call sys,$$(ON_$(call layer_of,$(1))))
 endef
 $(foreach t,$(FUZZ),$(eval $(call CORPUS_RULE,$(t))))
 
 # ---- what is asked for ----------------------------------------------------------------------------------------------------------------
 TOOLS := $(OUT)/smtp_sink $(OUT)/producer
-.PHONY: all deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench install clean help
+.PHONY: all deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench install uninstall deb clean help
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 
 # Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
-PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libpcre2-dev libcurl4-openssl-dev libssl-dev libcmocka-dev jq python3 openssl
+PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libpcre2-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev zlib1g-dev libcmocka-dev jq python3 openssl awscli
 deps:
 	$(Q)missing=$$(for p in $(PACKAGES); do dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
@@ -200,13 +203,47 @@ bench: deps
 	$(Q)tests/bench/run $(OUT)
 
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+# systemd has a program called busctl too. Ours is always installed as eventbusctl, and as busctl where that name is free (BUSCTL=no: not even then).
+BUSCTL ?= $(shell f=$(DESTDIR)$(PREFIX)/bin/busctl; if [ ! -e $$f ] || [ "$$(readlink $$f)" = eventbusctl ]; then echo yes; else echo no; fi)
+VERSION := $(shell sed -n 's/^\#define BUS_VERSION "\(.*\)"/\1/p' bus/libbus/bus.h)
+FILL = sed -e 's|@PREFIX@|$(PREFIX)|g; s|@LIBDIR@|$(LIBDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g; s|@VERSION@|$(VERSION)|g'
 install: all
-	install -D -m 755 $(OUT)/busd $(DESTDIR)$(PREFIX)/bin/busd
-	install -D -m 755 $(OUT)/busctl $(DESTDIR)$(PREFIX)/bin/busctl
-	install -D -m 644 bus/libbus/bus.h $(DESTDIR)$(PREFIX)/include/bus.h
-	install -D -m 755 $(OUT)/libbus.so $(DESTDIR)$(PREFIX)/lib/libbus.so.1
-	ln -sf libbus.so.1 $(DESTDIR)$(PREFIX)/lib/libbus.so
-	install -D -m 644 $(OUT)/libbus.a $(DESTDIR)$(PREFIX)/lib/libbus.a
+	$(Q)install -D -m 755 $(OUT)/busd $(DESTDIR)$(PREFIX)/bin/busd
+	$(Q)install -D -m 755 $(OUT)/busctl $(DESTDIR)$(PREFIX)/bin/eventbusctl
+	$(Q)if [ "$(BUSCTL)" = yes ]; then ln -sfn eventbusctl $(DESTDIR)$(PREFIX)/bin/busctl; \
+	  else echo "$(PREFIX)/bin/busctl is not installed: call eventbusctl"; fi
+	$(Q)install -D -m 644 bus/libbus/bus.h $(DESTDIR)$(PREFIX)/include/bus.h
+	$(Q)install -D -m 644 $(OUT)/libbus.so $(DESTDIR)$(LIBDIR)/libbus.so.1
+	$(Q)ln -sfn libbus.so.1 $(DESTDIR)$(LIBDIR)/libbus.so
+	$(Q)install -D -m 644 $(OUT)/libbus.a $(DESTDIR)$(LIBDIR)/libbus.a
+	$(Q)mkdir -p $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSCONFDIR)/busd $(DESTDIR)$(PREFIX)/share/busd
+	$(Q)$(FILL) bus/install/libbus.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libbus.pc
+	$(Q)$(FILL) bus/install/busd.service.in > $(DESTDIR)$(UNITDIR)/busd.service
+	$(Q)$(OUT)/busd --print-config > $(DESTDIR)$(PREFIX)/share/busd/busd.yaml
+	$(Q)[ -e $(DESTDIR)$(SYSCONFDIR)/busd/busd.yaml ] || install -m 644 $(DESTDIR)$(PREFIX)/share/busd/busd.yaml $(DESTDIR)$(SYSCONFDIR)/busd/busd.yaml
+# Takes away what install made, but for a configuration that somebody changed, and data.
+uninstall:
+	$(Q)rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/busd bin/eventbusctl include/bus.h) $(addprefix $(DESTDIR)$(LIBDIR)/,libbus.so libbus.so.1 libbus.a pkgconfig/libbus.pc)
+	$(Q)rm -f $(DESTDIR)$(UNITDIR)/busd.service
+	$(Q)[ "$$(readlink $(DESTDIR)$(PREFIX)/bin/busctl)" != eventbusctl ] || rm -f $(DESTDIR)$(PREFIX)/bin/busctl
+	$(Q)! cmp -s $(DESTDIR)$(PREFIX)/share/busd/busd.yaml $(DESTDIR)$(SYSCONFDIR)/busd/busd.yaml || rm -f $(DESTDIR)$(SYSCONFDIR)/busd/busd.yaml
+	$(Q)rm -rf $(DESTDIR)$(PREFIX)/share/busd
+	$(Q)rmdir $(DESTDIR)$(SYSCONFDIR)/busd 2>/dev/null || true
+
+# Debian packages in $(BUILD)/deb: libbus1, libbus-dev, busd. From what is committed, in a directory of its own, and looked at by lintian.
+DEB_PACKAGES := debhelper lintian fakeroot pkg-config
+deb:
+	$(Q)$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(DEB_PACKAGES)"
+	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/eventbus-$(VERSION)
+	$(Q)git archive HEAD | tar -x -C $(BUILD)/deb/eventbus-$(VERSION)
+	$(Q)cd $(BUILD)/deb/eventbus-$(VERSION) && mv bus/install/debian debian && \
+	  sed -e 's|@VERSION@|$(VERSION)|; s|@DATE@|'"$$(git -C $(CURDIR) log -1 --format=%aD)"'|' debian/changelog.in > debian/changelog && rm debian/changelog.in && \
+	  dpkg-buildpackage -b -us -uc -j$(JOBS) > ../build.log 2>&1 || { tail -n 40 ../build.log; exit 1; }
+	$(Q)cd $(BUILD)/deb && lintian --fail-on error --allow-root *.changes
+	$(Q)ls $(BUILD)/deb/*.deb
 clean:
 	rm -rf $(BUILD)
 help:
@@ -216,4 +253,5 @@ help:
 	@echo "make crash     kill -9 under load, KILLS=$(KILLS) times"
 	@echo "make fuzz      every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang)"
 	@echo "make bench     throughput, latency, memory, start-up time"
-	@echo "make install   to PREFIX=$(PREFIX)"
+	@echo "make install   to PREFIX=$(PREFIX) (DESTDIR, LIBDIR, SYSCONFDIR, UNITDIR; BUSCTL=no: only as eventbusctl); make uninstall takes it away"
+	@echo "make deb       Debian packages in $(BUILD)/deb, looked at by lintian"

@@ -17,9 +17,11 @@
 #include "config.h"
 #include "declare.h"
 #include "engine.h"
+#include "http.h"
 #include "log.h"
 #include "nng.h"
 #include "os.h"
+#include "watchdog.h"
 
 struct busd {
     struct config config;
@@ -31,6 +33,7 @@ struct busd {
     struct flow *flow;
     struct api *api;
     struct gate_nng *gate;
+    struct gate_http *http; /* NULL: off */
 };
 
 static int said(const struct fault *fault) {
@@ -83,8 +86,10 @@ static enum err open_flow(struct busd *b, struct fault *fault) {
                                    .smtp_from = str_from(c->smtp_from ? c->smtp_from : "busd@localhost")};
     enum err err = flow_open(&options, &b->flow, fault);
     if (err) return err;
-    struct api_options api = {
-        .flow = b->flow, .started_ms = clock_now_ms(), .durability = str_from(c->durability ? c->durability : "full")};
+    struct api_options api = {.flow = b->flow,
+                              .started_ms = clock_now_ms(),
+                              .durability = str_from(c->durability ? c->durability : "full"),
+                              .auth_open = c->auth && strcmp(c->auth, "open") == 0};
     return api_open(&api, &b->api, fault);
 }
 
@@ -98,14 +103,44 @@ static enum err open_gate(struct busd *b, struct fault *fault) {
     return gate_nng_start(b->api, &options, &b->gate, fault);
 }
 
+/* Checked before anything is opened: nobody finds out by being open to the world. */
+static enum err check_auth(const struct config *c, const char *http, struct fault *fault) {
+    if (!c->auth || strcmp(c->auth, "signed") == 0) return ERR_OK;
+    if (strcmp(c->auth, "open") != 0) return fault_set(fault, ERR_USAGE, "auth is signed or open, not '%s'", c->auth);
+    if (strncmp(http, "127.", 4) != 0 && strncmp(http, "[::1]:", 6) != 0 && strcmp(http, "off") != 0)
+        return fault_set(fault, ERR_USAGE, "--auth open is for loopback addresses (127.0.0.1, [::1]), and --http is %s", http);
+    log_line(LOG_WARN, "busd", "auth is open: over HTTP anybody on this machine may do anything, as any account", LOG_Z("http", http));
+    return ERR_OK;
+}
+
+static const char *http_address(const struct config *c) { return c->http ? c->http : os_env("BUS_HTTP", "127.0.0.1:4566"); }
+
+static enum err open_http(struct busd *b, struct fault *fault) {
+    const struct config *c = &b->config;
+    const struct settings *s = &c->settings;
+    struct gate_http_options options = {.address = http_address(c),
+                                        .cert_file = c->http_cert,
+                                        .key_file = c->http_key,
+                                        .cors_origin = c->http_cors,
+                                        .body_bytes = (size_t)s->http_body_bytes,
+                                        .connections = (size_t)s->http_connections,
+                                        .connections_per_address = (size_t)s->http_connections_per_address,
+                                        .idle_ms = s->http_idle_ms,
+                                        .header_ms = s->http_header_ms,
+                                        .body_ms = s->http_body_ms};
+    return strcmp(options.address, "off") == 0 ? ERR_OK : gate_http_start(b->api, &options, &b->http, fault);
+}
+
 static enum err start(struct busd *b, struct fault *fault) {
-    enum err err = open_data(b, fault);
+    enum err err = check_auth(&b->config, http_address(&b->config), fault);
+    if (!err) err = open_data(b, fault);
     if (!err) err = open_store(b, fault);
     if (!err) err = open_flow(b, fault);
     if (!err) err = declare_operator(b->api, str_from(b->data), str_from(b->config.listen.n ? b->config.listen.items[0] : b->ipc), fault);
     if (!err) err = declare_files(b->api, (const char *const *)b->config.rules.items, b->config.rules.n,
                                  (const char *const *)b->config.parameter.items, b->config.parameter.n, fault);
-    return err ? err : open_gate(b, fault);
+    if (!err) err = open_gate(b, fault);
+    return err ? err : open_http(b, fault);
 }
 
 /* What was acknowledged is durable before this begins. So if a library should never come back from closing (NNG 1.5 has been seen to), the
@@ -114,9 +149,12 @@ static void stop(struct busd *b) {
     int drain_ms = (int)b->config.settings.drain_ms;
     alarm((unsigned)(2 * drain_ms / 1000) + 30);
     if (b->gate) flow_end_waits(b->flow);
+    if (b->http && gate_http_drain(b->http, drain_ms))
+        log_line(LOG_WARN, "busd", "HTTP requests were still under way when time ran out", LOG_I("ms", drain_ms));
     if (b->gate && gate_nng_drain(b->gate, drain_ms))
         log_line(LOG_WARN, "busd", "requests were still under way when time ran out", LOG_I("ms", drain_ms));
     if (b->flow) flow_drain(b->flow, drain_ms);
+    gate_http_stop(b->http);
     gate_nng_stop(b->gate);
     api_close(b->api);
     flow_close(b->flow);
@@ -128,7 +166,7 @@ static void stop(struct busd *b) {
 /* ---- running ----------------------------------------------------------------------------------------------------------------------------
  */
 static void say_ready(const struct busd *b) {
-    printf("ready http=off");
+    printf("ready http=%s", b->http ? gate_http_address(b->http) : "off");
     for (size_t i = 0; gate_nng_url(b->gate, i); i++) printf(" listen=%s", gate_nng_url(b->gate, i));
     printf("\n");
     fflush(stdout);
@@ -148,15 +186,29 @@ static int take_signals(void) {
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/* SIGHUP. */
+static void reload(const struct busd *b) {
+    struct fault fault;
+    fault_clear(&fault);
+    if (b->http && gate_http_reload(b->http, &fault))
+        log_line(LOG_ERROR, "busd", "SIGHUP: the certificate stays as it was", LOG_Z("error", fault.message));
+    else
+        log_line(LOG_INFO, "busd", "SIGHUP: certificate and key of HTTP were read again; rule files are read at start only");
+}
+
 static void wait_for_end(const struct busd *b) {
     struct signalfd_siginfo info;
+    const int interval_ms = watchdog_interval_ms();
     for (;;) {
+        struct pollfd signals = {.fd = b->signals, .events = POLLIN};
+        if (interval_ms > 0) watchdog_beat(b->committer);
+        if (poll(&signals, 1, interval_ms) <= 0) continue;
         if (read(b->signals, &info, sizeof info) != sizeof info) {
             if (errno == EINTR) continue;
             return;
         }
         if (info.ssi_signo != SIGHUP) break;
-        log_line(LOG_INFO, "busd", "SIGHUP: rule files are read at start only");
+        reload(b);
     }
     os_sd_notify("STOPPING=1\nSTATUS=draining");
     log_line(LOG_INFO, "busd", "draining", LOG_Z("signal", info.ssi_signo == SIGTERM ? "TERM" : "INT"));
@@ -184,9 +236,11 @@ int main(int argc, char **argv) {
         config_help();
     else if (b.config.version)
         printf("busd %s\n", BUSD_VERSION);
+    else if (b.config.print)
+        config_print();
     else
         ok = ok && set_log_level(&b.config);
-    if (!ok || b.config.help || b.config.version) {
+    if (!ok || b.config.help || b.config.version || b.config.print) {
         config_fini(&b.config);
         return ok ? 0 : 2;
     }

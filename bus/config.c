@@ -195,6 +195,10 @@ static bool read_flags(struct config *c, int argc, char **argv) {
             c->version = true;
             continue;
         }
+        if (strcmp(flag, "--print-config") == 0) {
+            c->print = true;
+            continue;
+        }
         if (strncmp(flag, "--", 2) != 0) {
             fprintf(stderr, "busd: '%s' is no flag; busd --help lists them\n", flag);
             ok = false;
@@ -213,7 +217,7 @@ static bool read_flags(struct config *c, int argc, char **argv) {
 
 bool config_read(struct config *c, int argc, char **argv) {
     bool ok = read_flags(c, argc, argv);
-    if (c->help || c->version || !c->config) return ok;
+    if (c->help || c->version || c->print || !c->config) return ok;
     /* The flags' settings win: read the file into a fresh copy, then the flags once more on top of it. */
     struct config file;
     config_init(&file);
@@ -233,9 +237,42 @@ void config_help(void) {
         "busd: event bus and rules router\n\nusage: busd [OPTION VALUE]...\n\noptions (each is a key of the configuration file as well)\n");
     for (const struct option *o = options; o->key; o++)
         printf("  --%s %s\n        %s%s\n", o->key, o->arg, o->help, o->list ? " (may be repeated)" : "");
-    printf("  --help, --version\n\nsettings\n");
+    printf("  --help, --version\n  --print-config\n        prints a configuration file with every key, commented out\n\nsettings\n");
     for (const struct setting_row *r = setting_rows; r->key; r++)
         printf("  --%s N\n        %s (%" PRId64 " to %" PRId64 ", default %" PRId64 ")\n", r->key, r->help, r->least, r->most, r->fallback);
     printf("\nWhen it serves, one line on stdout: ready http=ADDR:PORT listen=URL. SIGTERM and SIGINT drain and end it.\n"
            "Exit status: 0 ended as asked, 1 could not start or had to stop, 2 usage.\n");
+}
+
+/* "# text" in lines of at most 100 characters. */
+static void print_comment(const char *text) {
+    size_t column = 0;
+    for (const char *word = text; *word;) {
+        size_t n = strcspn(word, " ");
+        if (column && column + 1 + n > 98) {
+            putchar('\n');
+            column = 0;
+        }
+        column += (size_t)printf(column ? " %.*s" : "# %.*s", (int)n, word);
+        word += n + (word[n] == ' ');
+    }
+    putchar('\n');
+}
+
+void config_print(void) {
+    printf("# Configuration of busd: busd --config FILE. Each key is a flag as well (busd --help), and a flag wins.\n");
+    for (const struct option *o = options; o->key; o++) {
+        if (strcmp(o->key, "config") == 0) continue;
+        putchar('\n');
+        print_comment(o->help);
+        printf(o->list ? "#%s:\n#  - %s\n" : "#%s: %s\n", o->key, o->arg);
+    }
+    printf("\n# Settings: the values are the defaults.\n");
+    for (const struct setting_row *r = setting_rows; r->key; r++) {
+        char help[400];
+        snprintf(help, sizeof help, "%s (%" PRId64 " to %" PRId64 ")", r->help, r->least, r->most);
+        putchar('\n');
+        print_comment(help);
+        printf("#%s: %" PRId64 "\n", r->key, r->fallback);
+    }
 }

@@ -17,7 +17,7 @@ struct config {
 #undef O
 #undef L
     struct settings settings;
-    bool help, version;
+    bool help, version, print;
 };
 
 void config_init(struct config *c);
@@ -26,5 +26,7 @@ void config_fini(struct config *c);
 bool config_read(struct config *c, int argc, char **argv);
 /* `busd --help`: from the tables. */
 void config_help(void);
+/* `busd --print-config`: a configuration file with everything commented out, from the same tables. */
+void config_print(void);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "events.h"
+#include "http_auth.h"
 #include "operator.h"
 #include "signature.h"
 
@@ -28,6 +29,8 @@ struct api {
     struct row *row_block; /* owns them */
     pthread_mutex_t guard_lock;
     struct replay_guard *guard;
+    struct http_auth *http_auth;
+    bool auth_open;
     pthread_mutex_t lock;
     pthread_cond_t work;
     struct api_call *first, **last;
@@ -41,6 +44,9 @@ struct flow *api_flow(struct api *api) {
     return api->flow;
 }
 int64_t api_started_ms(const struct api *api) { return api->started_ms; }
+bool api_auth_open(const struct api *api) { return api->auth_open; }
+struct http_auth *api_http_auth(struct api *api) { return api->http_auth; }
+size_t api_put_bytes_most(const struct api *api) { return (size_t)flow_settings(api->flow)->entry_bytes; }
 struct str api_durability(const struct api *api) {
     return api->durability;
 }
@@ -339,7 +345,9 @@ enum err api_open(const struct api_options *o, struct api **out, struct fault *f
     size_t threads = o->threads ? o->threads : THREADS_DEFAULT;
     api->threads = calloc(threads, sizeof *api->threads);
     api->guard = replay_guard_new(SESSIONS_MAX);
-    enum err err = api->threads && api->guard ? join_all(api, fault) : fault_set(fault, ERR_NOMEM, NULL);
+    api->http_auth = http_auth_new();
+    api->auth_open = o->auth_open;
+    enum err err = api->threads && api->guard && api->http_auth ? join_all(api, fault) : fault_set(fault, ERR_NOMEM, NULL);
     while (!err && api->thread_count < threads) {
         if (pthread_create(&api->threads[api->thread_count], NULL, worker, api))
             err = fault_set(fault, ERR_NOMEM, "no thread for operations");
@@ -361,6 +369,7 @@ void api_close(struct api *api) {
     pthread_mutex_unlock(&api->lock);
     for (size_t i = 0; i < api->thread_count; i++) pthread_join(api->threads[i], NULL);
     replay_guard_free(api->guard);
+    http_auth_free(api->http_auth);
     map_fini(&api->rows);
     pthread_mutex_destroy(&api->guard_lock);
     pthread_mutex_destroy(&api->lock);

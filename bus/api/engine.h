@@ -14,6 +14,7 @@ struct api_options {
     struct str durability; /* "full", "normal", "off"; outlives the engine */
     size_t threads;      /* workers of control operations; 0: 8 */
     size_t max_queued;   /* calls waiting for a worker; 0: 1,024 */
+    bool auth_open;      /* over HTTP any access key will do, unchecked: 12 digits are that account, any other the first one */
 };
 /* Joins every operation with its handler (a missing one is our bug) and starts the workers. The flow outlives the engine. */
 enum err api_open(const struct api_options *options, struct api **api, struct fault *fault) MUST_USE;
@@ -27,6 +28,8 @@ enum err api_run(struct api *api, struct str account, struct str operation, stru
 enum err api_check(struct api *api, struct str operation, struct str body, struct fault *fault) MUST_USE;
 struct flow *api_flow(struct api *api);
 int64_t api_started_ms(const struct api *api);
+bool api_auth_open(const struct api *api);
+struct http_auth *api_http_auth(struct api *api);
 struct str api_durability(const struct api *api);
 
 /* For handlers of this layer: who calls (never NULL), and an authorization with condition keys. */

@@ -92,7 +92,7 @@ struct parser {
 static enum err unknown_flag(struct parser *p, struct str name) {
     char spelling[NAME_SIZE], hint[160];
     struct name_guess guess = {.written = name};
-    for (const struct member *m = p->operation->in->members; m->name; m++) {
+    for (const struct member *m = p->operation ? p->operation->in->members : NULL; m && m->name; m++) {
         name_flag(p->operation, m, spelling);
         name_offer(&guess, spelling);
     }
@@ -170,7 +170,7 @@ static enum err take_flag(struct parser *p, int *at) {
     struct flag flag = flag_of(p->argv[*at]);
     char spelling[NAME_SIZE];
     bool negated, taken;
-    for (const struct member *m = p->operation->in->members; m->name; m++)
+    for (const struct member *m = p->operation ? p->operation->in->members : NULL; m && m->name; m++)
         if (names_member(p, m, flag.name, spelling, &negated)) {
             ++*at;
             return take_member(p, m, spelling, negated, flag.value, at);
@@ -180,7 +180,7 @@ static enum err take_flag(struct parser *p, int *at) {
             ++*at;
             return take_extra(p, i, flag.value, at);
         }
-    if (str_eqz(flag.name, "cli-input-json")) {
+    if (p->operation && str_eqz(flag.name, "cli-input-json")) {
         ++*at;
         return take_input_json(p, flag.value, at);
     }

@@ -21,7 +21,7 @@ struct extra {
     const char *value; /* what its value is called in the help; NULL: a switch */
     const char *doc;
 };
-enum { EXTRAS_MOST = 8 };
+enum { EXTRAS_MOST = 16 };
 
 struct flags {
     struct globals globals;
@@ -29,7 +29,7 @@ struct flags {
     const char *extra[EXTRAS_MOST]; /* by the index in the list; switches: "" when on; NULL: not given */
 };
 
-/* Reads the words behind the verb. `extras` may be NULL. ERR_USAGE with a sentence (an unknown flag comes with the nearest one that there
+/* Reads the words behind the verb. `operation` may be NULL (a verb with flags of its own alone), `extras` too. ERR_USAGE with a sentence (an unknown flag comes with the nearest one that there
  * is), and the errors of value.h. Required members are not looked for here: flags_missing. On error nothing is to be freed. */
 enum err flags_parse(const struct operation *operation, const struct extra *extras, const struct globals *globals, int argc, char **argv,
                      struct flags *flags, struct fault *fault) MUST_USE;

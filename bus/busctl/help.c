@@ -87,6 +87,11 @@ static void print_synopsis(const struct operation *o, const struct extra *extras
     buf_fini(&text);
 }
 
+static void print_extras(const struct extra *extras, FILE *out) {
+    for (const struct extra *e = extras; e && e->name; e++)
+        fprintf(out, "  --%s%s%s\n      %s\n", e->name, e->value ? " " : "", e->value ? e->value : "", e->doc);
+}
+
 static void print_flags(const struct operation *o, const struct extra *extras, FILE *out) {
     char flag[NAME_SIZE];
     struct buf limits;
@@ -101,7 +106,7 @@ static void print_flags(const struct operation *o, const struct extra *extras, F
         print_buf(out, &limits);
         fprintf(out, "%s\n", limited ? ")" : "");
     }
-    for (const struct extra *e = extras; e && e->name; e++) fprintf(out, "  --%s\n      %s\n", e->name, e->doc);
+    print_extras(extras, out);
     fprintf(out, "  --cli-input-json\n      the whole request as JSON; flags win over its members\n");
     buf_fini(&limits);
 }
@@ -152,6 +157,8 @@ void help_verb(const struct operation *o, const struct extra *extras, FILE *out)
 
 void help_local(const struct local *l, FILE *out) {
     fprintf(out, "%s\n\nbusctl %s %s\n", l->help, l->name, l->usage);
+    if (l->flags) fprintf(out, "\nFlags:\n");
+    print_extras(l->flags, out);
     if (l->example) fprintf(out, "\nExample:\n  %s\n", l->example);
 }
 
@@ -190,7 +197,7 @@ void help_whole(FILE *out) {
         fprintf(out, "\n%s:\n", tables[t]->service);
         print_verbs(tables[t], out);
     }
-    fprintf(out, "\nwithout a daemon:\n");
+    fprintf(out, "\nof busctl itself:\n");
     for (const struct local *l = verb_locals; l->name; l++) fprintf(out, "  %-34s %s\n", l->name, l->help);
     fprintf(out, "\nExit codes: 0 done, 1 the answer is no, 2 usage, 3 refused by the bus, 4 unreachable.\n"
                  "Start: busctl --data DIR list-event-buses, where DIR is the daemon's data directory.\n");
@@ -238,6 +245,14 @@ static const char *access_text(enum operation_access access) {
     return "";
 }
 
+static void print_extra_rows(const struct extra *extras, FILE *out) {
+    for (const struct extra *e = extras; e && e->name; e++) {
+        fprintf(out, "| `--%s` | %s | ", e->name, e->doc);
+        print_cell(out, str_from(e->value ? e->value : ""));
+        fprintf(out, " | |\n");
+    }
+}
+
 static void print_operation(const struct operation *o, FILE *out) {
     char verb[NAME_SIZE];
     const struct special *special = verb_special(o);
@@ -247,8 +262,7 @@ static void print_operation(const struct operation *o, FILE *out) {
     fprintf(out, ".\n");
     if (o->in->members[0].name) fprintf(out, "\n| flag | meaning | value | limits |\n|---|---|---|---|\n");
     for (const struct member *m = o->in->members; m->name; m++) print_member_row(o, m, true, out);
-    for (const struct extra *e = special ? special->extras : NULL; e && e->name; e++)
-        fprintf(out, "| `--%s` | %s | %s | |\n", e->name, e->doc, e->value ? e->value : "");
+    print_extra_rows(special ? special->extras : NULL, out);
     if (o->out && o->out->members[0].name) fprintf(out, "\n| answer | meaning | value | limits |\n|---|---|---|---|\n");
     for (const struct member *m = o->out ? o->out->members : NULL; m && m->name; m++) print_member_row(o, m, false, out);
     if (o->example) fprintf(out, "\n```\n%s\n```\n", o->example);
@@ -265,9 +279,11 @@ void help_reference(FILE *out) {
         fprintf(out, "\n## %s\n", tables[t]->service);
         for (const struct operation *o = tables[t]; o->name; o++) print_operation(o, out);
     }
-    fprintf(out, "\n## Without a daemon\n");
+    fprintf(out, "\n## Of busctl itself\n");
     for (const struct local *l = verb_locals; l->name; l++) {
         fprintf(out, "\n### %s\n\n%s\n\n```\nbusctl %s %s\n```\n", l->name, l->help, l->name, l->usage);
+        if (l->flags) fprintf(out, "\n| flag | meaning | value | |\n|---|---|---|---|\n");
+        print_extra_rows(l->flags, out);
     }
 }
 

@@ -26,7 +26,9 @@ static void tell(struct session *s, const char *type, const char *message) {
 }
 
 enum exit_code session_usage(struct session *s, const struct fault *fault) {
-    tell(s, NULL, fault->message);
+    char position[256];
+    snprintf(position, sizeof position, "%s:%d:%d", fault->where, fault->line, fault->column);
+    tell(s, fault->line ? position : NULL, fault->message);
     if (fault->code == ERR_USAGE)
         fprintf(s->err, "  hint: busctl %s%s--help shows what it takes\n", s->verb ? s->verb : "", s->verb ? " " : "");
     return EXIT_CODE_USAGE;

@@ -16,12 +16,14 @@ static const struct special specials[] = {
 const struct local verb_locals[] = {
     {"test-pattern", "--pattern FILE --event FILE",
      "Says whether an event matches a pattern, without a daemon: exit code 0 yes, 1 no, 3 the pattern is refused.",
-     "busctl test-pattern --pattern pattern.json --event event.json", test_pattern_run},
+     "busctl test-pattern --pattern pattern.json --event event.json", NULL, test_pattern_run},
     {"validate", "[ACCOUNT=]FILE... [--parameter NAME=VALUE]...",
      "Looks for mistakes in rule files and CloudFormation or SAM templates, also those of directories, without a daemon: exit code 0 all are right, 3 some are not.",
-     "busctl validate rules/ stack.yaml --parameter Env=prod", validate_run},
-    {"reference", "", "Prints the reference of every operation as Markdown.", "busctl reference > reference.md", reference_run},
-    {NULL, NULL, NULL, NULL, NULL},
+     "busctl validate rules/ stack.yaml --parameter Env=prod", NULL, validate_run},
+    {"reference", "", "Prints the reference of every operation as Markdown.", "busctl reference > reference.md", NULL, reference_run},
+    {"generate", "--template FILE [flags]", "Makes test records from a template: to stdout, onto a bus, or into a stream.",
+     "busctl generate --template ec2-fleet.json --event-bus-name default --rate 100 --count 1000", generate_flags, generate_run},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
 const struct special *verb_special(const struct operation *operation) {

@@ -16,6 +16,7 @@ const struct special *verb_special(const struct operation *operation);
 /* A verb without an operation: it reads its own words, those behind the verb. */
 struct local {
     const char *name, *usage, *help, *example;
+    const struct extra *flags; /* of its own, for the help; or NULL */
     enum exit_code (*run)(struct session *s, int argc, char **argv);
 };
 extern const struct local verb_locals[]; /* ended by a row whose name is NULL */
@@ -42,5 +43,7 @@ extern const struct extra get_records_extras[], receive_message_extras[];
 enum exit_code test_pattern_run(struct session *s, int argc, char **argv);
 enum exit_code validate_run(struct session *s, int argc, char **argv);
 enum exit_code reference_run(struct session *s, int argc, char **argv);
+enum exit_code generate_run(struct session *s, int argc, char **argv);
+extern const struct extra generate_flags[];
 
 #endif

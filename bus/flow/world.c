@@ -628,6 +628,15 @@ struct caller *world_caller(struct world *w, struct str key_id) {
     return caller;
 }
 
+enum err world_account_caller(struct world *w, struct str account, struct str name, struct caller **out, struct fault *fault) {
+    pthread_mutex_lock(&w->lock);
+    bool there = map_get(&w->accounts, account);
+    pthread_mutex_unlock(&w->lock);
+    if (!there) return fault_set(fault, ERR_NOT_FOUND, "Account %.*s does not exist.", STR_ARG(account));
+    struct key_spec spec = {.id = name, .secret = STR(""), .account = account, .is_operator = str_eqz(account, "000000000000")};
+    return caller_new(&spec, out, fault);
+}
+
 /* ---- loading
  * ----------------------------------------------------------------------------------------------------------------------------- */
 struct loading {

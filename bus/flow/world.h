@@ -62,6 +62,9 @@ struct caller {
 };
 /* NULL when there is no such key. Takes a reference. */
 struct caller *world_caller(struct world *w, struct str key_id);
+/* Somebody who may do all that the account may, without a key (`--auth open`); of account 000000000000 an operator. `name` stands where a key's id would.
+ * The caller's reference. ERR_NOT_FOUND without the account. */
+enum err world_account_caller(struct world *w, struct str account, struct str name, struct caller **caller, struct fault *fault) MUST_USE;
 void caller_release(struct caller *caller);
 
 /* ---- buses and policies ------------------------------------------------------------------------------------------------------- */

@@ -29,7 +29,7 @@ in_queue() { [ "$(as "$1" --output json get-queue-attributes --queue-url "$2" --
 
 start_busd() {
   : >"$dir/ready"
-  "$bin/busd" --data "$dir/data" --rules "$dir/rules" --smtp-url "smtp://$smtp" "$@" >"$dir/ready" 2>>"$dir/busd.log" &
+  "$bin/busd" --data "$dir/data" --http 127.0.0.1:0 --rules "$dir/rules" --smtp-url "smtp://$smtp" "$@" >"$dir/ready" 2>>"$dir/busd.log" &
   busd=$!
   pids+=("$busd")
   until_true "busd's start" grep -q '^ready' "$dir/ready"

@@ -21,7 +21,7 @@ class Readme(unittest.TestCase):
         self.assertIn("1000", parts[3])
         self.assertNotIn("99.5", parts[3].split("EventId")[-1])
         self.assertIn("111122223333", parts[4])
-        self.assertIn("EventsAccepted", parts[5])
+        self.assertIn("EventsAccepted", parts[-1])
 
 
 if __name__ == "__main__":

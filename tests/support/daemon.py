@@ -46,7 +46,7 @@ class Busd:
     def spawn(self, *more):
         with open(self.log_path, "ab") as log:
             return subprocess.Popen([BUSD, "--data", self.data, *self.flags, *more], stdin=subprocess.DEVNULL,
-                                    stdout=subprocess.PIPE, stderr=log, cwd=self.dir, env={**os.environ, **self.env})
+                                    stdout=subprocess.PIPE, stderr=log, cwd=self.dir, env={**os.environ, "BUS_HTTP": "127.0.0.1:0", **self.env})
 
     def start(self, *more):
         self.process = self.spawn(*more)
@@ -61,6 +61,7 @@ class Busd:
         self.ready = line.decode().strip()
         self.listens = [w[len("listen="):] for w in self.ready.split() if w.startswith("listen=")]
         self.endpoint = self.listens[0]
+        self.http = self.ready.split("http=")[1].split()[0]
         return self
 
     def kill(self):

@@ -309,6 +309,44 @@ static void validate_is_used_with_files(void **state) {
     assert_non_null(strstr(out, "validate"));
 }
 
+/* ---- generate ----------------------------------------------------------------------------------------------------------------- */
+
+static char *template_file(const char *text) {
+    static char path[] = "/tmp/generate-test-XXXXXX";
+    memcpy(path + sizeof path - 7, "XXXXXX", 6);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    return path;
+}
+
+static void generated_records_go_one_way_and_refusals_are_counted(void **state) {
+    (void)state;
+    char *path = template_file("{\"n\":{{sequence}}}\n");
+    assert_int_equal(runs(STEPS({NULL, NULL, NULL, 0, NULL}), WORDS("generate", "--template", path, "--count", "2")), 0);
+    assert_string_equal(out, "{\"n\":1}\n{\"n\":2}\n");
+    assert_int_equal(runs(STEPS({"put", "{\"n\":1}", NULL, 0, NULL}, {"put", "{\"n\":2}", NULL, BUS_ERR_ACCESS_DENIED, "not you"}),
+                          WORDS("generate", "--template", path, "--count", "2", "--source", "s", "--detail-type", "t")),
+                     3);
+    assert_string_equal(err, "1 accepted, 1 refused\nbusctl: generate: the first refusal: AccessDeniedException: not you\n");
+    assert_int_equal(runs(STEPS({"kinesis.PutRecords",
+                                 "{\"StreamName\":\"st\",\"Records\":[{\"PartitionKey\":\"k1\",\"Data\":\"eyJuIjoxfQ==\"}]}",
+                                 "{\"FailedRecordCount\":0,\"Records\":[{\"SequenceNumber\":\"1\",\"ShardId\":\"s\"}]}", 0, NULL}),
+                          WORDS("generate", "--template", path, "--count", "1", "--stream-name", "st", "--partition-key", "k{{sequence}}")),
+                     0);
+    assert_string_equal(err, "1 accepted, 0 refused\n");
+    unlink(path);
+    path = template_file("{\"Source\":\"s\",\"DetailType\":\"t\",\"Detail\":{\"n\":1}}");
+    assert_int_equal(runs(STEPS({"put", "{\"n\":1}", NULL, 0, NULL}), WORDS("generate", "--template", path, "--count", "1", "--event-bus-name", "b")), 0);
+    unlink(path);
+    path = template_file("{{x}}");
+    char wanted[256];
+    snprintf(wanted, sizeof wanted, "busctl: generate: %s:1:1: there is no placeholder 'x'\n", path);
+    assert_int_equal(runs(STEPS({NULL, NULL, NULL, 0, NULL}), WORDS("generate", "--template", path, "--count", "1")), 2);
+    assert_string_equal(err, wanted);
+    unlink(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(answers_are_tables_or_as_they_came, forget),
@@ -324,6 +362,7 @@ int main(void) {
         cmocka_unit_test_setup(validate_tells_every_mistake_of_every_file, forget),
         cmocka_unit_test_setup(validate_counts_what_it_does_not_show, forget),
         cmocka_unit_test_setup(validate_is_used_with_files, forget),
+        cmocka_unit_test_setup(generated_records_go_one_way_and_refusals_are_counted, forget),
     };
     int failed = cmocka_run_group_tests_name("busctl/command", tests, NULL, NULL);
     free(out);
