@@ -159,7 +159,7 @@ TOOLS := $(OUT)/smtp_sink $(OUT)/producer
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 
 # Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
-PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libpcre2-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev zlib1g-dev libcmocka-dev jq python3 openssl awscli
+PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libpcre2-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev zlib1g-dev libcmocka-dev jq python3 openssl awscli nodejs
 deps:
 	$(Q)missing=$$(for p in $(PACKAGES); do dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then \

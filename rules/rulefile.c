@@ -786,13 +786,24 @@ static enum err read_rules(struct str text, const struct rulefile_options *o, st
     return err;
 }
 
+/* What git leaves when two changes meet. In YAML and JSON alike nothing but that begins a line so. */
+static bool has_conflict(struct str text, struct problems *problems) {
+    static const char begin[] = "\n<<<<<<< ", end[] = "\n>>>>>>> ";
+    const char *found = str_starts(text, STR("<<<<<<< ")) ? text.p : memmem(text.p, text.n, begin, sizeof begin - 1);
+    int line, column;
+    if (!found || !memmem(text.p, text.n, end, sizeof end - 1)) return false;
+    doc_position(text, *found == '\n' ? found + 1 : found, &line, &column);
+    problem_add(problems, line, column, STR(""), "a merge conflict stands here; choose one of its sides");
+    return true;
+}
+
 enum err rulefile_read_as(struct str text, const struct rulefile_options *options, struct arena *a, struct rulefile *out, struct fault *fault) {
     *out = (struct rulefile){0};
     problems_init(&out->problems, a);
     problems_init(&out->warnings, a);
     if (!out->problems.items || !out->warnings.items) return fault_at(fault, ERR_NOMEM, NULL, 1, 1, "the rule file takes too much memory");
     text = encoding_check(text, &out->problems);
-    if (!text.p) return ERR_OK;
+    if (!text.p || has_conflict(text, &out->problems)) return ERR_OK;
     enum err err = template_is(text) ? template_read(text, options, a, out, fault) : read_rules(text, options, a, out, fault);
     problems_sort(&out->problems);
     problems_sort(&out->warnings);

@@ -42,10 +42,29 @@ static bool tells(struct str key, bool *is, bool *section) {
     return *is || str_eqz(key, "accounts");
 }
 
+static struct str skip_blanks(struct str s) {
+    while (s.n && (s.p[0] == ' ' || s.p[0] == '\n' || s.p[0] == '\r' || s.p[0] == '\t')) s = str_skip(s, 1);
+    return s;
+}
+
+/* JSON by the look of it: the text itself is not read, for it may be broken. Keys of rule files are never in quotes followed by a colon. */
+static bool is_json_template(struct str text) {
+    static const char *const keys[] = {"\"Resources\"", "\"AWSTemplateFormatVersion\"", "\"Transform\"", NULL};
+    for (const char *const *key = keys; *key; key++) {
+        const char *found = memmem(text.p, text.n, *key, strlen(*key));
+        struct str rest = found ? skip_blanks(str_skip(text, (size_t)(found - text.p) + strlen(*key))) : STR("");
+        if (str_starts(rest, STR(":"))) return true;
+    }
+    return false;
+}
+
 bool template_is(struct str text) {
     yaml_parser_t parser;
+    struct str begin_of_text = skip_blanks(text);
     bool is = false, section = false, over = false;
     int depth = 0;
+    if (str_starts(begin_of_text, STR("{")) && !str_starts(skip_blanks(str_skip(begin_of_text, 1)), STR("\"accounts\"")) && is_json_template(text))
+        return true;
     if (!text.n || !yaml_parser_initialize(&parser)) return false;
     yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.n);
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
@@ -105,7 +124,7 @@ static void check_frame(struct template *t) {
     if (transform) check_transform(t, transform);
     if (!resources)
         problem_at(t->problems, t->root, "Resources is missing");
-    else if (resources->kind != YNODE_MAP)
+    else if (resources->kind != YNODE_MAP && resources->kind != YNODE_NULL) /* null was told of */
         problem_at(t->problems, resources, "a mapping of logical ids is expected here");
 }
 
@@ -121,8 +140,8 @@ static struct template_resource *add_resource(struct template *t, const struct y
     void *before = NULL;
     *r = (struct template_resource){.id = id, .node = n, .type = type};
     struct ynode at = template_key_place(n);
-    if (map_get(&t->by_id, id)) {
-        problem_at(t->problems, &at, "%.*s is a resource already", STR_ARG(id));
+    if (map_get(&t->by_id, id)) { /* a key that stands twice was told of */
+        if (!str_eq(id, n->key)) problem_at(t->problems, &at, "%.*s, which SAM makes of this event, is a resource already", STR_ARG(id));
         return NULL;
     }
     if (!map_put(&t->by_id, id, r, &before)) t->no_memory = true;
@@ -145,11 +164,12 @@ static void add_events(struct template *t, struct template_resource *function) {
             problem_at(t->problems, type ? type : n, "an event has a Type, like EventBridgeRule");
         } else if (!kind) {
             problem_at(t->warnings, type, "events of the type %.*s mean nothing here; EventBridgeRule, CloudWatchEvent and Schedule do", STR_ARG(type->text));
+        } else if (!properties || properties->kind != YNODE_MAP) {
+            problem_at(t->problems, properties ? properties : n, "Properties of the event are missing");
         } else {
             struct str id = arena_printf(t->arena, "%.*s%.*s", STR_ARG(function->id), STR_ARG(n->key));
             struct template_resource *r = id.p ? add_resource(t, n, id, kind) : NULL;
             if (!id.p) t->no_memory = true;
-            if (r && (!properties || properties->kind != YNODE_MAP)) problem_at(t->problems, properties ? properties : n, "Properties of the event are missing");
             if (!r) continue;
             r->owner = function;
             r->absent = function->absent;
@@ -192,7 +212,8 @@ static void read_resource(struct template *t, const struct ynode *n) {
     const struct ynode *type = n->kind == YNODE_MAP ? template_get(n, "Type") : NULL, *properties = n->kind == YNODE_MAP ? template_get(n, "Properties") : NULL;
     if (!is_logical_id(n->key)) problem_at(t->problems, &at, "'%.*s' is no logical id: letters and digits are one", STR_ARG(n->key));
     if (n->kind != YNODE_MAP || !type || type->kind != YNODE_STRING || type->tag.p) {
-        problem_at(t->problems, type ? type : n, "a resource has a Type, like AWS::Events::Rule");
+        if (n->kind != YNODE_NULL && (!type || type->kind != YNODE_NULL)) /* null was told of */
+            problem_at(t->problems, type ? type : n, "a resource has a Type, like AWS::Events::Rule");
         return;
     }
     check_attributes(t, n);
@@ -287,8 +308,7 @@ static void work_out(struct template *t, struct template_resource *r) {
     if (matters && r->written) r->properties = template_value(t, r->written, r->node);
     t->current = NULL;
     if (r->properties) r->properties->parent = r->written->parent ? r->written->parent : r->node;
-    if (matters && !r->properties) r->properties = template_node(t, r->node, r->node, YNODE_MAP, STR(""));
-    if (r->properties && !r->written) r->properties->key = STR_NULL;
+    if (matters && !r->properties) r->properties = template_node(t, r->node, r->node->parent, YNODE_MAP, STR(""));
 }
 
 static void tell_ring(struct template *t, struct template_resource *const *path, size_t depth, const struct template_resource *to) {
@@ -352,15 +372,16 @@ static void read_output(struct template *t, const struct ynode *n) {
     struct ynode *v = template_value(t, value, n), *name = export ? template_value(t, export, n) : NULL;
     if (name && !template_has_unknown(name) && (name->kind != YNODE_MAP || !template_get(name, "Name")))
         problem_at(t->problems, export, "an export has a Name");
+    if (v && template_has_unknown(v)) return;
     if (v && v->kind >= YNODE_LIST)
         problem_at(t->problems, value, "the value of an output is text; Fn::Join makes text of a list");
-    else if (v && !v->unknown)
+    else if (v)
         t->outputs[t->output_count++] = (struct rulefile_output){n->key, v->text, template_text(t, template_get(n, "Description"))};
 }
 
 static void read_outputs(struct template *t) {
     const struct ynode *outputs = template_get(t->root, "Outputs");
-    if (!outputs) return;
+    if (!outputs || outputs->kind == YNODE_NULL) return;
     if (outputs->kind != YNODE_MAP) {
         problem_at(t->problems, outputs, "a mapping of names is expected here");
         return;
@@ -394,8 +415,7 @@ static void read_template(struct template *t) {
 /* JSON first: a YAML reader does not know all of its escapes. What is no JSON may be YAML that begins with a brace. */
 static enum err read_tree(struct str text, struct arena *a, struct rulefile *out, struct ynode **root, struct fault *fault) {
     struct fault flaw;
-    struct str body = text, rest;
-    while (body.n && (body.p[0] == ' ' || body.p[0] == '\n' || body.p[0] == '\r' || body.p[0] == '\t')) body = str_skip(body, 1);
+    struct str body = skip_blanks(text), rest = skip_blanks(str_skip(body, 1));
     *root = NULL;
     fault_clear(&flaw);
     if (str_starts(body, STR("{"))) {
@@ -406,8 +426,8 @@ static enum err read_tree(struct str text, struct arena *a, struct rulefile *out
         }
     }
     enum err err = yaml_read_as(text, YAML_TEMPLATE, a, root, &out->problems, &out->warnings, fault);
-    for (rest = str_skip(body, 1); rest.n && strchr(" \n\r\t", rest.p[0]);) rest = str_skip(rest, 1);
-    if (!err && !*root && flaw.line && str_starts(rest, STR("\""))) { /* it was meant to be JSON */
+    bool word = rest.n && ((rest.p[0] | 0x20) >= 'a' && (rest.p[0] | 0x20) <= 'z');
+    if (!err && !*root && flaw.line && !word) { /* it was meant to be JSON */
         problems_init(&out->problems, a);
         problem_add(&out->problems, flaw.line, flaw.column, STR(""), "this is not JSON: %s", flaw.message);
     }

@@ -3,6 +3,7 @@
 
 #include "arn.h"
 #include "path.h"
+#include "pattern.h"
 #include "pattern_flaw.h"
 #include "schedule.h"
 #include "template_state.h"
@@ -207,8 +208,17 @@ void template_load_bus_policy(struct template *t, struct template_resource *r) {
 }
 
 /* ---- rules ------------------------------------------------------------------------------------------------------------------------------ */
+/* A pattern that stands there as a JSON text: its flaws have their places in that. */
+static void check_pattern_text(struct template *t, const struct ynode *n) {
+    struct fault why;
+    struct pattern *p = NULL;
+    if (pattern_parse(n->text, &p, &why)) problem_at(t->problems, n, "%s", why.message);
+    pattern_free(p);
+}
+
 void template_check_rule(struct template *t, const struct template_rule *rule) {
     struct schedule *s = NULL;
+    if (rule->pattern && rule->pattern->kind == YNODE_STRING && template_document(t, rule->pattern).p) check_pattern_text(t, rule->pattern);
     if (rule->pattern && rule->pattern->kind == YNODE_MAP && !template_has_unknown(rule->pattern) && pattern_flaws(rule->pattern, t->problems))
         t->no_memory = true;
     if (rule->schedule.p && schedule_parse(rule->schedule, &s, NULL))

@@ -188,6 +188,10 @@ static bool write_command(struct template *t, struct template_request *q, struct
     }
     bool python = str_starts(kind, STR("python3")), node = str_starts(kind, STR("nodejs"));
     if (runtime && runtime->unknown) return false;
+    if (str_eqz(template_text(t, template_get(n, "PackageType")), "Image") || template_get(n, "ImageUri")) {
+        leave_out(t, r, template_get(n, "ImageUri"), "it is a container image");
+        return false;
+    }
     if (!python && !node) {
         leave_out(t, r, runtime, runtime ? "its Runtime has no handler here (python3.x and nodejs have)" : "it has no Runtime");
         return false;

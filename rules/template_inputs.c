@@ -223,7 +223,7 @@ static void read_parameter(struct template *t, const struct ynode *p) {
 
 void template_parameters(struct template *t) {
     const struct ynode *section = template_get(t->root, "Parameters");
-    if (section && section->kind != YNODE_MAP) problem_at(t->problems, section, "a mapping of names is expected here");
+    if (section && section->kind != YNODE_MAP && section->kind != YNODE_NULL) problem_at(t->problems, section, "a mapping of names is expected here");
     for (const struct ynode *p = section && section->kind == YNODE_MAP ? section->child : NULL; p; p = p->next) read_parameter(t, p);
 }
 
@@ -252,6 +252,7 @@ const struct ynode *template_parameter(struct template *t, struct str name, bool
 }
 
 /* ---- mappings --------------------------------------------------------------------------------------------------------------------- */
+/* `what` begins the sentence: "there is no mapping", "the mapping Sizes has no key". */
 static const struct ynode *find_in(struct template *t, const struct ynode *at, const struct ynode *map, struct str key, const char *what, bool quiet) {
     const struct ynode *found = map && map->kind == YNODE_MAP ? ynode_get(map, key) : NULL, *best = NULL;
     size_t least = SIZE_MAX;
@@ -264,14 +265,14 @@ static const struct ynode *find_in(struct template *t, const struct ynode *at, c
         }
     }
     bool offer = best && nearest_is_close(key, least);
-    problem_at(t->problems, at, "there is no %s '%.*s'%s%.*s%s", what, STR_ARG(key), offer ? "; did you mean " : "", STR_ARG(offer ? best->key : STR("")),
+    problem_at(t->problems, at, "%s '%.*s'%s%.*s%s", what, STR_ARG(key), offer ? "; did you mean " : "", STR_ARG(offer ? best->key : STR("")),
                offer ? "?" : "");
     return NULL;
 }
 
 const struct ynode *template_mapping(struct template *t, const struct ynode *at, struct str map, struct str first, struct str second, bool quiet) {
-    const struct ynode *n = find_in(t, at, template_get(t->root, "Mappings"), map, "mapping", quiet);
-    struct str what = arena_printf(t->arena, "key of the mapping %.*s", STR_ARG(map));
+    const struct ynode *n = find_in(t, at, template_get(t->root, "Mappings"), map, "there is no mapping", quiet);
+    struct str what = arena_printf(t->arena, "the mapping %.*s has no key", STR_ARG(map));
     if (!what.p) t->no_memory = true;
     if (n && what.p) n = find_in(t, at, n, first, what.p, quiet);
     return n && what.p ? find_in(t, at, n, second, what.p, quiet) : NULL;
@@ -299,7 +300,7 @@ bool template_condition(struct template *t, const struct ynode *at, struct str n
     struct template_condition *c = map_get(&t->conditions, name);
     *known = false;
     if (!c) {
-        find_in(t, at, conditions, name, "condition", false);
+        find_in(t, at, conditions, name, "there is no condition", false);
         return false;
     }
     if (c->state == CONDITION_OPEN) {
@@ -319,7 +320,7 @@ bool template_condition(struct template *t, const struct ynode *at, struct str n
 void template_conditions(struct template *t) {
     const struct ynode *section = template_get(t->root, "Conditions");
     bool known;
-    if (section && section->kind != YNODE_MAP) problem_at(t->problems, section, "a mapping of names is expected here");
+    if (section && section->kind != YNODE_MAP && section->kind != YNODE_NULL) problem_at(t->problems, section, "a mapping of names is expected here");
     if (!section || section->kind != YNODE_MAP) return;
     for (const struct ynode *n = section->child; n; n = n->next) {
         struct template_condition *c = template_alloc(t, sizeof *c);

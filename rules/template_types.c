@@ -90,16 +90,15 @@ struct str template_uuid(struct template *t, struct str kind, struct str name) {
     return uuid;
 }
 
-static struct str given_name(struct template *t, struct template_resource *r, bool *given) {
+/* Absent: none was given, or it could not be worked out (told). */
+static struct str given_name(struct template *t, struct template_resource *r) {
     const struct ynode *n = r->type && r->type->name_property && r->written ? template_get(r->written, r->type->name_property) : NULL;
-    *given = false;
     if (!n) return STR_NULL;
     struct template_resource *before = t->current;
     t->current = r; /* what the name needs, the resource needs */
     struct ynode *v = template_value(t, n, r->node);
     t->current = before;
-    *given = v != NULL;
-    return v && !v->unknown && v->kind < YNODE_LIST ? v->text : STR_NULL;
+    return v ? template_text(t, v) : STR_NULL;
 }
 
 static bool is_fifo(struct template *t, struct template_resource *r) {
@@ -110,12 +109,11 @@ static bool is_fifo(struct template *t, struct template_resource *r) {
 }
 
 struct str template_name_of(struct template *t, struct template_resource *r) {
-    bool given;
     if (r->name.p || r->naming) return r->name; /* a name that asks for itself: the ring is told when resources are ordered */
     r->naming = true;
-    struct str name = given_name(t, r, &given);
+    struct str name = given_name(t, r);
     size_t max = r->type ? r->type->name_max : TEMPLATE_NAME_MAX;
-    if (!given) {
+    if (!name.p) {
         bool fifo = is_fifo(t, r);
         name = template_generated_name(t, r->id, fifo ? max - 5 : max);
         if (fifo && name.p) name = arena_printf(t->arena, "%.*s.fifo", STR_ARG(name));
@@ -136,10 +134,10 @@ static const struct {
     {"AWS::Events::Rule", "Arn", "arn:aws:events:%r:%a:rule/%b%n"},
     {"AWS::Events::Archive", "Arn", "arn:aws:events:%r:%a:archive/%n"},
     {"AWS::Events::Archive", "ArchiveName", "%n"},
-    {"AWS::Events::Connection", "Arn", "arn:aws:events:%r:%a:connection/%n/%u"},
+    {"AWS::Events::Connection", "Arn", "arn:aws:events:%r:%a:connection/%n"},
     {"AWS::Events::Connection", "ArnForPolicy", "arn:aws:events:%r:%a:connection/%n"},
-    {"AWS::Events::Connection", "SecretArn", "arn:aws:secretsmanager:%r:%a:secret:events!connection/%n/%u"},
-    {"AWS::Events::ApiDestination", "Arn", "arn:aws:events:%r:%a:api-destination/%n/%u"},
+    {"AWS::Events::Connection", "SecretArn", "arn:aws:secretsmanager:%r:%a:secret:events!connection/%n"},
+    {"AWS::Events::ApiDestination", "Arn", "arn:aws:events:%r:%a:api-destination/%n"},
     {"AWS::Events::ApiDestination", "ArnForPolicy", "arn:aws:events:%r:%a:api-destination/%n"},
     {"AWS::SQS::Queue", "", "https://sqs.%r.amazonaws.com/%a/%n"},
     {"AWS::SQS::Queue", "Arn", "arn:aws:sqs:%r:%a:%n"},
@@ -226,10 +224,10 @@ static void tell_attributes(struct template *t, const struct ynode *at, const st
 
 /* Of a type that nobody here knows: "AWS::Some::Thing" -> an ARN of the service "some" when it is asked for one, else words that tell it. */
 static struct str other_attribute(struct template *t, struct template_resource *r, struct str attribute) {
-    struct str type = template_text(t, template_get(r->node, "Type")), piece;
+    struct str type = template_text(t, template_get(r->node, "Type")), piece = STR_NULL, none;
     char service[64] = "aws";
     if (str_ends(attribute, STR("Arn"))) {
-        for (int i = 0; i < 2 && str_cut(&type, ':', &piece); i++) str_cut(&type, ':', &piece);
+        for (int i = 0; i < 2 && str_cut(&type, ':', &piece); i++) str_cut(&type, ':', &none);
         if (piece.n && str_is_utf8(piece)) str_copyz(service, sizeof service, piece);
         for (char *p = service; *p; p++) *p = (char)(*p >= 'A' && *p <= 'Z' ? *p | 0x20 : *p == '%' ? '_' : *p);
         struct str form = arena_printf(t->arena, "arn:aws:%s:%%r:%%a:%%n", service);

@@ -110,7 +110,7 @@ static bool scalar(struct template *t, const struct call *c, const struct ynode 
 
 /* ---- Ref, GetAtt ------------------------------------------------------------------------------------------------------------------- */
 static bool need(struct template *t, struct template_resource *to) {
-    if (!t->current || t->current == to) return true;
+    if (!t->current) return true;
     for (const struct template_edge *e = t->current->needs; e; e = e->next)
         if (e->to == to) return true;
     struct template_edge *e = template_alloc(t, sizeof *e);
@@ -123,10 +123,6 @@ static bool need(struct template *t, struct template_resource *to) {
 /* The value of a resource's Ref or attribute; absent after telling. */
 static struct str resource_text(struct template *t, const struct ynode *at, struct str id, struct str attribute) {
     struct template_resource *r = map_get(&t->by_id, id);
-    if (t->in_conditions) {
-        problem_at(t->problems, at, "conditions can name parameters and mappings only, and '%.*s' is a resource", STR_ARG(id));
-        return STR_NULL;
-    }
     if (r->absent) {
         problem_at(t->problems, at, "%.*s is not made, for its condition is false", STR_ARG(id));
         return STR_NULL;
@@ -140,6 +136,11 @@ static void tell_unknown_name(struct template *t, const struct ynode *at, struct
     size_t least = SIZE_MAX;
     struct str parameter, nearest = STR_NULL;
     void *value;
+    const struct ynode *resources = template_get(t->root, "Resources");
+    if (t->in_conditions && resources && ynode_get(resources, name)) { /* they are not read yet, and cannot be */
+        problem_at(t->problems, at, "conditions can name parameters and mappings only, and '%.*s' is a resource", STR_ARG(name));
+        return;
+    }
     for (size_t i = 0; i < t->resource_count; i++) {
         size_t distance = nearest_distance(name, t->resources[i].id);
         if (distance < least) least = distance, best = &t->resources[i];
@@ -443,9 +444,10 @@ static struct ynode *call_value(struct template *t, const struct ynode *n, const
         if (distance < least) least = distance, best = &functions[i];
     }
     struct ynode at = template_key_place(c.arg);
-    if (nearest_is_close(c.name, least))
-        return refuse(t, &at, parent, "Fn::%.*s is no function that is known here; did you mean Fn::%s?", STR_ARG(c.name), best->name);
-    return refuse(t, &at, parent, "Fn::%.*s is no function that is known here", STR_ARG(c.name));
+    bool offer = nearest_is_close(c.name, least);
+    problem_at(t->problems, &at, "Fn::%.*s is no function that is known here%s%s%s", STR_ARG(c.name), offer ? "; did you mean Fn::" : "", offer ? best->name : "",
+               offer ? "?" : "");
+    return unknown(t, n, parent);
 }
 
 static struct ynode *copy(struct template *t, const struct ynode *n, const struct ynode *parent) {
@@ -454,6 +456,7 @@ static struct ynode *copy(struct template *t, const struct ynode *n, const struc
         if (n->kind == YNODE_MAP && str_starts(c->key, STR("Fn::")) && n->count > 1) {
             struct ynode at = template_key_place(c);
             problem_at(t->problems, &at, "a function stands alone in its mapping");
+            to->unknown = true;
             continue;
         }
         struct ynode *child = template_value(t, c, to);

@@ -8,6 +8,8 @@
 #include "json.h"
 #include "map.h"
 
+enum { PATH_SHOWN_MAX = 600 }; /* of a deeper place the middle is left out */
+
 /* ---- problems
  * ----------------------------------------------------------------------------------------------------------------------------- */
 void problems_init(struct problems *p, struct arena *a) {
@@ -255,6 +257,32 @@ static void stay_within(const struct builder *b, int *line, int *column) {
     *column = b->last_column;
 }
 
+/* The byte of a line and column, or NULL behind the text's end. */
+static const char *byte_at(struct str text, int line, int column) {
+    const char *p = text.p, *end = text.p + text.n;
+    for (; line > 1 && p < end; p++) line -= *p == '\n' || (*p == '\r' && (p + 1 == end || p[1] != '\n'));
+    for (; column > 1 && p < end; column--)
+        for (p++; p < end && ((unsigned char)*p & 0xC0) == 0x80;) p++;
+    return p < end ? p : NULL;
+}
+
+/* In the parser's words, but for what is met most often. */
+static void tell_syntax(struct builder *b, int line, int column) {
+    const yaml_parser_t *p = &b->parser;
+    const char *at = p->problem && strstr(p->problem, "cannot start any token") ? byte_at(b->text, line, column) : NULL;
+    int begin = (int)p->context_mark.line + 1, begin_column = (int)p->context_mark.column + 1;
+    char where[80] = "";
+    if (p->context && (begin < line || (begin == line && begin_column < column)) && strncmp(p->context, "while scanning for the next", 27) != 0)
+        snprintf(where, sizeof where, " that began at line %d, column %d", begin, begin_column);
+    if ((at && *at == '\t') || (p->problem && strstr(p->problem, "tab character")))
+        problem_add(b->problems, line, column, STR(""), "a tab cannot indent in YAML; use blanks");
+    else if (at && (*at == '@' || *at == '`' || *at == '%'))
+        problem_add(b->problems, line, column, STR(""), "'%c' cannot begin a value in YAML; put the value in quotes", *at);
+    else
+        problem_add(b->problems, line, column, STR(""), "this is not YAML: %s%s%s%s", p->problem ? p->problem : "unreadable", p->context ? ", " : "",
+                    p->context ? p->context : "", where);
+}
+
 static bool next(struct builder *b, yaml_event_t *e) {
     if (yaml_parser_parse(&b->parser, e)) {
         b->line = (int)e->start_mark.line + 1;
@@ -269,8 +297,7 @@ static bool next(struct builder *b, yaml_event_t *e) {
     if (p->error == YAML_READER_ERROR && p->problem_offset <= b->text.n) /* it tells the byte only */
         doc_position(b->text, b->text.p + p->problem_offset, &line, &column);
     stay_within(b, &line, &column);
-    problem_add(b->problems, line, column, STR(""), "this is not YAML: %s%s%s", p->problem ? p->problem : "unreadable",
-                p->context ? ", " : "", p->context ? p->context : "");
+    tell_syntax(b, line, column);
     return false;
 }
 
@@ -302,7 +329,9 @@ static void take_tag(struct builder *b, struct ynode *n, struct str tag) {
         n->tag = arena_str(b->arena, name);
         if (!n->tag.p) b->no_memory = b->broken = true;
     } else if (b->dialect == YAML_TEMPLATE) {
-        problem_at(b->problems, n, "%.*s is no function that is known here; !Ref, !GetAtt, !Sub, !Join, !If and their like are", STR_ARG(tag));
+        bool standard = str_starts(tag, STR("tag:yaml.org,2002:"));
+        problem_at(b->problems, n, "%s%.*s is no function that is known here; !Ref, !GetAtt, !Sub, !Join, !If and their like are", standard ? "!!" : "",
+                   STR_ARG(standard ? str_skip(tag, 18) : tag));
     } else {
         problem_at(b->problems, n, "tags (%.*s) are not supported", STR_ARG(tag));
     }
@@ -429,7 +458,7 @@ static void read_stream(struct builder *b, struct ynode **root) {
             over = true;
         else if (e.type == YAML_DOCUMENT_START_EVENT && ++documents == 2) {
             problem_add(b->problems, (int)e.start_mark.line + 1, (int)e.start_mark.column + 1, STR(""),
-                        "a rule file is one document: put this one into a file of its own");
+                        "a %s is one document: put this one into a file of its own", b->dialect == YAML_TEMPLATE ? "template" : "rule file");
             over = true;
         } else if (e.type != YAML_STREAM_START_EVENT && e.type != YAML_DOCUMENT_START_EVENT && e.type != YAML_DOCUMENT_END_EVENT) {
             *root = read_node(b, &e, &(struct ynode){.parent = NULL}, 0);
@@ -472,11 +501,23 @@ static void write_path(struct buf *out, const struct ynode *n) {
         buf_addf(out, "[%zu]", n->parent->kind == YNODE_LIST ? n->index : 0);
 }
 
+/* The place of a character's begin, at or before `at`. */
+static size_t character_begin(struct str s, size_t at) {
+    while (at && ((unsigned char)s.p[at] & 0xC0) == 0x80) at--;
+    return at;
+}
+
 struct str ynode_path(const struct ynode *n, struct arena *a) {
     struct buf path;
     buf_init(&path, 0);
     write_path(&path, n);
-    struct str text = arena_str(a, buf_str(&path));
+    struct str whole = buf_str(&path), text;
+    if (whole.n <= PATH_SHOWN_MAX) {
+        text = arena_str(a, whole);
+    } else {
+        size_t head = character_begin(whole, PATH_SHOWN_MAX * 2 / 3), tail = character_begin(whole, whole.n - PATH_SHOWN_MAX / 3);
+        text = arena_printf(a, "%.*s...%.*s", (int)head, whole.p, STR_ARG(str_skip(whole, tail)));
+    }
     buf_fini(&path);
     return text.p ? text : STR("");
 }

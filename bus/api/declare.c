@@ -137,6 +137,7 @@ static enum err read_text(struct loading *l, struct loaded *f, struct str dir) {
     if (!options.stack.p) return fault_set(l->fault, ERR_NOMEM, NULL);
     enum err err = rulefile_read_as(buf_str(&f->text), &options, &f->arena, &f->file, &why);
     if (err) {
+        say_all(l, f);
         f->file = (struct rulefile){0};
         say(l, f->path, why.line ? why.line : 1, why.column ? why.column : 1, STR(""), why.message);
         return ERR_OK;

@@ -107,6 +107,7 @@ static enum err read_file(struct validation *v, const char *path, struct str tex
     struct fault why;
     enum err err = options.stack.p ? rulefile_read_as(text, &options, arena, &file, &why) : fault_set(&why, ERR_NOMEM, NULL);
     if (err) {
+        tell_all(v, path, "", &file.problems);
         struct problem p = {why.line ? why.line : 1, why.column ? why.column : 1, STR(""), str_from(why.message)};
         tell(v, path, "", &p);
         v->mistakes++;
