@@ -118,6 +118,9 @@ $(OUT)/smtp_sink: tests/support/smtp_sink.c $(call lib,base) Makefile
 $(OUT)/store_bench: tests/bench/store_bench.c $(call libs,$(ON_store)) Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,$(SEES_store)) $< $(LDFLAGS_ALL) -o $@ $(call libs,$(ON_store)) $(call sys,$(ON_store))
 
+$(OUT)/http_bench: tests/bench/http_bench.c $(call lib,base) Makefile
+	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,bus/base) $< $(LDFLAGS_ALL) -o $@ $(call lib,base) $(SYS_base)
+
 # ---- tests: tests/unit/LAYER/NAME_test.c and tests/contract/LAYER/NAME_test.c link what LAYER may use, plus cmocka ----------------
 UNIT := $(wildcard tests/unit/*/*_test.c) $(wildcard tests/contract/*/*_test.c)
 UNIT_BIN := $(UNIT:%.c=$(OUT)/%)
@@ -199,7 +202,7 @@ crash: deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/crash_producer
 	$(Q)BUILD=$(abspath $(BUILD)) PYTHONPATH=tests/support KILLS=$(KILLS) python3 -m unittest discover -v -s tests/crash -p '*_test.py'
 bench: deps
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/bus_bench $(OUT)/store_bench
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/bus_bench $(OUT)/store_bench $(OUT)/http_bench
 	$(Q)tests/bench/run $(OUT)
 
 PREFIX ?= /usr/local

@@ -247,17 +247,19 @@ static bool add_header(struct buf *out, const struct sigv4_request *r, struct st
 
 static enum err add_headers(struct buf *out, const struct sigv4_request *r, struct str list, struct fault *fault) {
     struct str rest = list, name;
-    bool host = false;
+    bool host = false, target = !header(r, "x-amz-target").p; /* it names the operation: who could change it could turn a request into another */
     size_t count = 0;
     while (str_cut(&rest, ';', &name)) {
         host |= str_eqz(name, "host");
+        target |= str_eqz(name, "x-amz-target");
         if (++count > SIGNED_HEADERS_MAX) return fault_set(fault, ERR_INCOMPLETE_SIGNATURE, "More than %d headers are signed.", SIGNED_HEADERS_MAX);
         buf_add(out, name);
         if (!add_header(out, r, name))
             return fault_set(fault, ERR_INVALID_SIGNATURE, "The header '%.*s' is said to be signed, but is not there.", (int)(name.n < 64 ? name.n : 64), name.p);
         buf_addc(out, '\n');
     }
-    return host ? ERR_OK : fault_set(fault, ERR_INVALID_SIGNATURE, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
+    if (!host) return fault_set(fault, ERR_INVALID_SIGNATURE, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
+    return target ? ERR_OK : fault_set(fault, ERR_INVALID_SIGNATURE, "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.");
 }
 
 enum err sigv4_string_to_sign(const struct sigv4_request *r, const struct sigv4_claim *c, struct str body_sha256, struct arena *a, struct str *out,

@@ -34,7 +34,7 @@ struct sigv4_claim {
 enum err sigv4_read(const struct sigv4_request *request, struct arena *a, struct sigv4_claim *claim, struct fault *fault) MUST_USE;
 
 /* The string to sign, which ends with the digest of the canonical request. `body_sha256` is in hex. *canonical (may be NULL) gets the canonical
- * request itself. ERR_INCOMPLETE_SIGNATURE when a header that is said to be signed is not there; ERR_NOMEM. */
+ * request itself. ERR_INVALID_SIGNATURE when a header that is said to be signed is not there, or Host or an X-Amz-Target is not signed; ERR_NOMEM. */
 enum err sigv4_string_to_sign(const struct sigv4_request *request, const struct sigv4_claim *claim, struct str body_sha256, struct arena *a, struct str *out,
                               struct str *canonical, struct fault *fault) MUST_USE;
 

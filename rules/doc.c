@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "json.h"
+
 enum { NODES_AT_ONCE = 32 };
 
 struct scan {
@@ -394,8 +396,7 @@ void doc_minify(struct buf *out, const struct node *value) {
     const char *p = value->raw.p, *end = p + value->raw.n, *from = p;
     while (p < end) {
         if (*p == '"') {
-            for (p++; *p != '"'; p++)
-                if (*p == '\\') p++;
+            for (p = json_escape_at(p + 1, end); *p == '\\';) p = json_escape_at(p + 2, end);
             p++;
         } else if (is_blank(*p)) {
             buf_add(out, str_of(from, (size_t)(p - from)));

@@ -105,6 +105,11 @@ static const struct node *next_way(const struct node *m, way rest) {
     return NULL;
 }
 
+const struct node *pattern_way(const struct node *member, struct str rest) { return next_way(member, rest); }
+struct str pattern_way_after(struct str key, struct str rest) {
+    return way_after(key, rest);
+}
+
 /* ---- a field by itself --------------------------------------------------------------------------------------------------------- */
 
 enum answer { UNKNOWN, NO, YES, YES_IN_ARRAY }; /* YES: whatever the other fields choose */

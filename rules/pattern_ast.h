@@ -87,4 +87,9 @@ bool pattern_test_takes(const struct pattern_test *t, const struct node *leaf);
 bool pattern_alternative_takes(const struct pattern_alternative *a, const struct node *leaf);
 bool pattern_field_takes(const struct pattern_field *f, const struct node *leaf);
 
+/* How the evaluator walks: the first of an object's members, from `member` on, that leads toward `rest` of a path (its key is the first step,
+ * or the first few, and no later member has the same key), or NULL; and what is left of the path behind it, absent at its end. */
+const struct node *pattern_way(const struct node *member, struct str rest);
+struct str pattern_way_after(struct str key, struct str rest);
+
 #endif

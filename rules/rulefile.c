@@ -616,6 +616,8 @@ static void write_input(struct loader *l, struct json *j, const struct ynode *n)
     if (spec.input_path.p) json_key_str(j, "InputPath", spec.input_path);
     if (spec.input_path.p && !path_is_good(l, input_path, spec.input_path)) spec.input_path = STR("$");
     write_transformer(l, j, transformer, &spec);
+    spec.cloud_events = text_of(l, get(n, "cloud-events"));
+    if (spec.cloud_events.p) json_key_str(j, "CloudEvents", spec.cloud_events);
     struct transform *t = NULL;
     struct fault fault;
     bool alone = !spec.input.p && !spec.input_path.p && template;

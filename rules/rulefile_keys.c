@@ -43,6 +43,7 @@ const struct rulefile_key rulefile_keys[] = {
     {"target", "input", "constant sent instead of the event; any value"},
     {"target", "input-path", "path of the part of the event that is sent"},
     {"target", "input-transformer", "paths and template"},
+    {"target", "cloud-events", "structured: the event as a CloudEvent"},
     {"target", "partition-key-path", "streams: path of the partition key"},
     {"target", "message-group-id", "FIFO queues: group, or its path"},
     {"target", "dead-letter", "queue (name or ARN) for what cannot be delivered"},

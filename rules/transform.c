@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "cloudevent.h"
 #include "json.h"
 #include "path.h"
 
@@ -29,6 +30,7 @@ struct piece {
 struct transform {
     struct arena arena;
     struct str constant; /* Input, minified */
+    bool cloud_event;
     struct path *input_path;
     struct path *paths[PATHS_MAX];
     struct str names[PATHS_MAX];
@@ -166,16 +168,24 @@ static enum err compile_constant(struct transform *t, struct str input, struct s
 enum err transform_new(const struct transform_spec *spec, struct transform **out, struct fault *fault) {
     *out = NULL;
     int given = (spec->input.p != NULL) + (spec->input_path.p != NULL) + (spec->template.p != NULL);
+    if (given && spec->cloud_events.p)
+        return fault_set(fault, ERR_VALIDATION, "Only one of Input, InputPath, InputTransformer, or CloudEvents must be provided for target %.*s.",
+                         STR_ARG(spec->target_id));
+    if (spec->cloud_events.p && !str_eqz(spec->cloud_events, "structured"))
+        return fault_set(fault, ERR_VALIDATION, "CloudEvents of target %.*s must be 'structured'.", STR_ARG(spec->target_id));
     if (given > 1)
         return fault_set(fault, ERR_VALIDATION, "Only one of Input, InputPath, or InputTransformer must be provided for target %.*s.",
                          STR_ARG(spec->target_id));
-    if (!given) return ERR_OK;
+    if (!given && !spec->cloud_events.p) return ERR_OK;
     struct transform *t = calloc(1, sizeof *t);
     if (!t) return fault_set(fault, ERR_NOMEM, NULL);
     arena_init(&t->arena, 0);
     struct fault why;
     enum err err = ERR_OK;
-    if (spec->template.p)
+    t->cloud_event = spec->cloud_events.p != NULL;
+    if (t->cloud_event)
+        err = ERR_OK;
+    else if (spec->template.p)
         err = compile_template(t, spec, fault);
     else if (spec->input.p)
         err = compile_constant(t, spec->input, spec->target_id, fault);
@@ -335,7 +345,10 @@ enum err transform_apply(const struct transform *t, const struct transform_event
         return out->p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
     }
     buf_init(&text, 0);
-    if (t->input_path) {
+    if (t->cloud_event) {
+        *out = cloudevent_write(ev->root, &text) ? arena_str(a, buf_str(&text)) : STR_NULL;
+        if (!out->p) err = fault_set(fault, ERR_NOMEM, NULL);
+    } else if (t->input_path) {
         const struct node *n = path_eval(t->input_path, ev->root, a);
         if (n == ev->root)
             buf_add(&text, ev->json);

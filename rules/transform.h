@@ -18,6 +18,7 @@ struct transform_spec {
     struct str target_id;         /* for messages */
     struct str input, input_path; /* absent: none */
     struct str template;          /* absent: none; then there are no paths either */
+    struct str cloud_events;      /* "structured": the event as a CloudEvent (cloudevent.h); absent: none */
     const struct transform_path *paths;
     size_t path_count;
 };

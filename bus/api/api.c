@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "events.h"
+#include "explanation.h"
 #include "http_auth.h"
 #include "operator.h"
 #include "signature.h"
@@ -321,9 +322,10 @@ static enum err join(struct api *api, const struct service *const *services, siz
 }
 
 static enum err join_all(struct api *api, struct fault *fault) {
-    const struct service events = {"events", events_operations, events_handlers, api}, bus = {"bus", bus_operations, bus_handlers, api};
-    const struct service *all[SERVICES_MAX] = {&events, &bus};
-    size_t count = 2, kinds;
+    const struct service events = {"events", events_operations, events_handlers, api}, bus = {"bus", bus_operations, bus_handlers, api},
+                         explain = {"events", explain_operations, explain_handlers, api};
+    const struct service *all[SERVICES_MAX] = {&events, &explain, &bus};
+    size_t count = 3, kinds;
     const struct service *const *of_kinds = flow_services(api->flow, &kinds);
     assert(count + kinds <= SERVICES_MAX);
     for (size_t i = 0; i < kinds; i++) all[count++] = of_kinds[i];

@@ -60,6 +60,10 @@ void api_put_events(struct api *api, struct api_put *put);
 /* Reads the JSON body of a PutEvents request without jansson. False when it is anything but a plain one that keeps every limit: then the operation
  * "events.PutEvents" is to be asked, which says what is wrong. Strings are views of the body, or in the arena. Any thread. */
 bool api_read_put(struct str body, size_t most_bytes, struct arena *a, struct entry **entries, size_t *count);
+/* Reads a request of CloudEvents' HTTP binding (rules/CLOUDEVENTS.md); `body` is the request's with its Content-Encoding undone, `bus` goes into every entry.
+ * ERR_MALFORMED with what is wrong and where, ERR_NOMEM. Any thread. */
+enum err api_read_cloudevents(const struct api_http_request *request, struct str body, struct str bus, struct arena *a, struct entry **entries, size_t *count,
+                              struct fault *fault) MUST_USE;
 /* Answers a batch as the operation would: its JSON, in order. */
 void api_write_results(const struct api_put *put, struct buf *out);
 /* The bytes that the entries of one PutEvents request may have together. */

@@ -119,7 +119,7 @@ static void say_all(struct loading *l, struct loaded *f) {
     }
     for (size_t i = 0; i < f->file.warnings.count; i++) {
         const struct problem *p = &f->file.warnings.items[i];
-        fprintf(stderr, "busd: %s:%d:%d: warning: %.*s%s%s\n", f->path, p->line, p->column, STR_ARG(p->path), p->path.n ? ": " : "",
+        fprintf(stderr, "busd: %s:%d:%d: %.*s%swarning: %s\n", f->path, p->line, p->column, STR_ARG(p->path), p->path.n ? ": " : "",
                 p->message.p ? p->message.p : "");
     }
     l->mistakes += f->file.problems.total - f->file.problems.count;

@@ -38,6 +38,7 @@ enum err api_authorize(struct call *call, const char *action, struct str resourc
 
 /* The services of this layer; `self` is the struct api. */
 extern const struct handler_row events_handlers[];
+extern const struct handler_row explain_handlers[];
 extern const struct handler_row bus_handlers[];
 
 #endif

@@ -4,6 +4,7 @@
 #include "events.h"
 #include "json.h"
 #include "pattern.h"
+#include "rule_warnings.h"
 
 enum { LIST_LIMIT = 100 };
 
@@ -111,7 +112,9 @@ static enum err delete_event_bus(void *self, struct call *call) {
     const struct events_delete_event_bus *in = call->in;
     struct bus_ref bus;
     enum err err = on_bus(self, call, in->name, &bus);
-    return err ? err : world_delete_bus(world_of(self), bus, &call->fault);
+    if (!err) err = world_delete_bus(world_of(self), bus, &call->fault);
+    if (!err) seen_forget(flow_seen(api_flow(self)), world_bus_arn(world_of(self), call->arena, bus));
+    return err;
 }
 
 static enum err describe_event_bus(void *self, struct call *call) {
@@ -228,7 +231,9 @@ static enum err put_rule(void *self, struct call *call) {
                              .state = in->state,
                              .created_by = call->account};
     err = world_put_rule(world_of(self), &spec, call->arena, &out->arn, &call->fault);
-    return err ? err : tag_with(self, call, out->arn, in->tags);
+    if (!err) err = tag_with(self, call, out->arn, in->tags);
+    if (!err) rule_warnings(call, bus, in->name, in->pattern, &out->warnings);
+    return err;
 }
 
 static enum err delete_rule(void *self, struct call *call) {

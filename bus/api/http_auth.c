@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "cloudevent.h"
 #include "engine.h"
 #include "hash.h"
 #include "sigv4.h"
@@ -111,6 +112,14 @@ static enum err check_signature(struct api *api, const struct sigv4_request *s, 
     return fault_set(fault, ERR_INVALID_SIGNATURE,
                      "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult "
                      "the service documentation for details.");
+}
+
+/* ---- CloudEvents ------------------------------------------------------------------------------------------------------------------------------ */
+_Static_assert(sizeof(struct api_http_header) == sizeof(struct cloudevent_header), "one is handed on as the other");
+
+enum err api_read_cloudevents(const struct api_http_request *request, struct str body, struct str bus, struct arena *a, struct entry **entries, size_t *count,
+                              struct fault *fault) {
+    return cloudevent_read((const struct cloudevent_header *)(const void *)request->headers, request->header_count, body, bus, a, entries, count, fault);
 }
 
 /* ---- --auth open ------------------------------------------------------------------------------------------------------------------------- */

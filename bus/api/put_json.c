@@ -90,23 +90,17 @@ static bool take_escape(struct reader *r, char **to) {
     return true;
 }
 
-/* Where the next quote, backslash or control character stands. */
-static const char *plain_end(const char *p, const char *end) {
-    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20) p++;
-    return p;
-}
-
 /* A string: a view when it holds no escape. It never grows when its escapes are undone. */
 static bool take_string(struct reader *r, struct str *out) {
     if (r->p == r->end || *r->p != '"') return false;
     const char *begin = ++r->p;
-    r->p = plain_end(begin, r->end);
+    r->p = json_escape_at(begin, r->end);
     if (r->p < r->end && *r->p == '"') {
         *out = str_of(begin, (size_t)(r->p++ - begin));
         return true;
     }
     const char *close = r->p; /* where it ends: room for no more than that is needed */
-    while (close < r->end && *close != '"') close += *close == '\\' && r->end - close > 1 ? 2 : 1;
+    while (close < r->end && *close == '\\') close = json_escape_at(r->end - close > 1 ? close + 2 : r->end, r->end);
     char *text = arena_alloc(r->arena, (size_t)(close - begin) + 1), *to = text;
     if (!text) return false;
     memcpy(to, begin, (size_t)(r->p - begin));
@@ -114,7 +108,7 @@ static bool take_string(struct reader *r, struct str *out) {
     while (r->p < r->end && *r->p == '\\') {
         r->p++;
         if (!take_escape(r, &to)) return false;
-        const char *next = plain_end(r->p, r->end);
+        const char *next = json_escape_at(r->p, r->end);
         memcpy(to, r->p, (size_t)(next - r->p));
         to += next - r->p;
         r->p = next;

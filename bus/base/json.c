@@ -1,6 +1,9 @@
 #include "json.h"
 
 #include <inttypes.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 void json_init(struct json *j, struct buf *out) { *j = (struct json){.out = out}; }
 
@@ -25,16 +28,40 @@ void json_object_end(struct json *j) { closes(j, '}'); }
 void json_array_begin(struct json *j) { opens(j, '['); }
 void json_array_end(struct json *j) { closes(j, ']'); }
 
+#ifdef __SSE2__
+/* The blocks that are plain; stops in front of one that is not, or of what is left. An unsigned byte is at most 0x1F when the smaller of the two is itself. */
+static const char *skip_blocks(const char *p, const char *end) {
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), control = _mm_set1_epi8(0x1F);
+    for (; end - p >= 16; p += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i found = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)), _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
+        int mask = _mm_movemask_epi8(found);
+        if (mask) return p + __builtin_ctz((unsigned)mask);
+    }
+    return p;
+}
+#else
+static const char *skip_blocks(const char *p, const char *end) {
+    (void)end;
+    return p;
+}
+#endif
+
+const char *json_escape_at(const char *p, const char *end) {
+    p = skip_blocks(p, end);
+    while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\') p++;
+    return p;
+}
+
 void json_quote(struct buf *out, struct str s) {
     static const char hex[] = "0123456789abcdef";
+    const char *from = s.p ? s.p : "", *end = from + s.n;
     buf_reserve(out, s.n + 2);
     buf_addc(out, '"');
-    size_t from = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c >= 0x20 && c != '"' && c != '\\') continue;
-        buf_add(out, str_of(s.p + from, i - from));
-        from = i + 1;
+    for (const char *p = json_escape_at(from, end); p < end; p = json_escape_at(from, end)) {
+        unsigned char c = (unsigned char)*p;
+        buf_add(out, str_of(from, (size_t)(p - from)));
+        from = p + 1;
         switch (c) {
         case '"': buf_addz(out, "\\\""); break;
         case '\\': buf_addz(out, "\\\\"); break;
@@ -49,7 +76,7 @@ void json_quote(struct buf *out, struct str s) {
             buf_addc(out, hex[c & 15]);
         }
     }
-    buf_add(out, str_of(s.p + from, s.n - from));
+    buf_add(out, str_of(from, (size_t)(end - from)));
     buf_addc(out, '"');
 }
 

@@ -172,6 +172,11 @@ static void print_verbs(const struct operation *table, FILE *out) {
     }
 }
 
+/* Is it a second table of the service before it? */
+static bool continues(const struct operation *const *tables, size_t t) {
+    return t > 0 && tables[t]->name && tables[t - 1]->name && !strcmp(tables[t - 1]->service, tables[t]->service);
+}
+
 void help_service(const char *service, FILE *out) {
     size_t count;
     const struct operation *const *tables = model_tables(&count);
@@ -194,7 +199,7 @@ void help_whole(FILE *out) {
     }
     for (size_t t = 0; t < count; t++) {
         if (!tables[t]->name) continue;
-        fprintf(out, "\n%s:\n", tables[t]->service);
+        if (!continues(tables, t)) fprintf(out, "\n%s:\n", tables[t]->service);
         print_verbs(tables[t], out);
     }
     fprintf(out, "\nof busctl itself:\n");
@@ -276,7 +281,7 @@ void help_reference(FILE *out) {
                  "`--flag VALUE` or `--flag=VALUE`; a value may be `file://PATH`; `--cli-input-json` takes a whole request.\n");
     for (size_t t = 0; t < count; t++) {
         if (!tables[t]->name) continue;
-        fprintf(out, "\n## %s\n", tables[t]->service);
+        if (!continues(tables, t)) fprintf(out, "\n## %s\n", tables[t]->service);
         for (const struct operation *o = tables[t]; o->name; o++) print_operation(o, out);
     }
     fprintf(out, "\n## Of busctl itself\n");

@@ -1,11 +1,12 @@
-/* validate: are rule files and templates right? Without a daemon. Every mistake is told as FILE:LINE:COLUMN: PATH: message on stdout, every warning as
- * FILE:LINE:COLUMN: warning: PATH: message, every output of a template as FILE: output NAME: value. */
+/* validate: are rule files and templates right? Without a daemon. Every mistake, and what looks wrong about a pattern, is told as
+ * FILE:LINE:COLUMN: PATH: message on stdout, every warning as FILE:LINE:COLUMN: PATH: warning: message, every output of a template as
+ * FILE: output NAME: value. */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "catalog.h"
 #include "os.h"
-#include "rulefile.h"
+#include "rulelint.h"
 #include "table.h"
 #include "verb.h"
 
@@ -23,9 +24,10 @@ struct validation {
 static void tell(struct validation *v, const char *path, const char *kind, const struct problem *p) {
     struct buf line;
     buf_init(&line, 0);
-    buf_addf(&line, "%s:%d:%d: %s", path, p->line, p->column, kind);
+    buf_addf(&line, "%s:%d:%d: ", path, p->line, p->column);
     table_text(p->path, false, &line);
     buf_addz(&line, p->path.n ? ": " : "");
+    buf_addz(&line, kind);
     table_text(p->message, false, &line);
     buf_addc(&line, '\n');
     session_write(v->s, buf_str(&line));
@@ -104,6 +106,7 @@ static enum err read_file(struct validation *v, const char *path, struct str tex
                                        .parameters = v->parameters,
                                        .parameter_count = v->parameter_count};
     struct rulefile file;
+    struct problems lint;
     struct fault why;
     enum err err = options.stack.p ? rulefile_read_as(text, &options, arena, &file, &why) : fault_set(&why, ERR_NOMEM, NULL);
     if (err) {
@@ -116,6 +119,8 @@ static enum err read_file(struct validation *v, const char *path, struct str tex
     check_declared(&file, arena);
     tell_all(v, path, "", &file.problems);
     tell_all(v, path, "warning: ", &file.warnings);
+    if (!file.problems.total && (err = rulefile_lint(&file, arena, &lint))) return fault_set(v->fault, err, NULL);
+    if (!file.problems.total) tell_all(v, path, "", &lint);
     if (!file.problems.total) tell_outputs(v, path, &file);
     v->mistakes += file.problems.total;
     return ERR_OK;

@@ -8,6 +8,7 @@
 
 static const struct special specials[] = {
     {"events", "PutEvents", NULL, put_events_run},
+    {"events", "PutRule", NULL, put_rule_run},
     {"kinesis", "GetRecords", get_records_extras, get_records_run},
     {"sqs", "ReceiveMessage", receive_message_extras, receive_message_run},
     {"bus", "CreateAccessKey", NULL, create_access_key_run},
@@ -17,8 +18,11 @@ const struct local verb_locals[] = {
     {"test-pattern", "--pattern FILE --event FILE",
      "Says whether an event matches a pattern, without a daemon: exit code 0 yes, 1 no, 3 the pattern is refused.",
      "busctl test-pattern --pattern pattern.json --event event.json", NULL, test_pattern_run},
+    {"explain", "--event FILE|JSON|- [flags]",
+     "Explains why an event matches a rule or not, field by field; without --rule, which rules of a bus match, and why the closest others do not. Exit code 0 match, 1 no match, 3 refused.",
+     "busctl explain --rule orders --event event.json", explain_flags, explain_run},
     {"validate", "[ACCOUNT=]FILE... [--parameter NAME=VALUE]...",
-     "Looks for mistakes in rule files and CloudFormation or SAM templates, also those of directories, without a daemon: exit code 0 all are right, 3 some are not.",
+     "Looks for mistakes in rule files and CloudFormation or SAM templates, also those of directories, without a daemon, and warns of patterns that look wrong: exit code 0 all are right (warnings or not), 3 some are not.",
      "busctl validate rules/ stack.yaml --parameter Env=prod", NULL, validate_run},
     {"reference", "", "Prints the reference of every operation as Markdown.", "busctl reference > reference.md", NULL, reference_run},
     {"generate", "--template FILE [flags]", "Makes test records from a template: to stdout, onto a bus, or into a stream.",

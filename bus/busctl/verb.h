@@ -35,15 +35,17 @@ enum exit_code verb_verdict(struct session *s, const json_t *answer);
 
 /* The specials. */
 enum exit_code put_events_run(struct session *s, const struct operation *operation, struct flags *flags);
+enum exit_code put_rule_run(struct session *s, const struct operation *operation, struct flags *flags);
 enum exit_code get_records_run(struct session *s, const struct operation *operation, struct flags *flags);
 enum exit_code receive_message_run(struct session *s, const struct operation *operation, struct flags *flags);
 enum exit_code create_access_key_run(struct session *s, const struct operation *operation, struct flags *flags);
 extern const struct extra get_records_extras[], receive_message_extras[];
 /* The locals. */
 enum exit_code test_pattern_run(struct session *s, int argc, char **argv);
+enum exit_code explain_run(struct session *s, int argc, char **argv);
 enum exit_code validate_run(struct session *s, int argc, char **argv);
 enum exit_code reference_run(struct session *s, int argc, char **argv);
 enum exit_code generate_run(struct session *s, int argc, char **argv);
-extern const struct extra generate_flags[];
+extern const struct extra generate_flags[], explain_flags[];
 
 #endif

@@ -10,7 +10,8 @@ struct batch {
     struct accept *x;
     struct txn txn; /* of the whole batch: entries' transactions joined */
     struct routing r;
-    struct id *claimed; /* ids as the window knows them */
+    size_t accepted;    /* entries */
+    struct id *claimed; /* ids that clients made, as the window knows them; nobody can put an event again by an id that is made here */
     size_t claimed_count;
     size_t written; /* of these, how many events wrote something: the first ones */
     int64_t now_ms;
@@ -95,16 +96,17 @@ static void accept_entry(struct batch *b, const struct entry *given, struct entr
         refuse(b, result, err, fault->message);
         return;
     }
-    if (!claim(b, e.id, result)) return;
+    if (e.has_id && !claim(b, e.id, result)) return;
     struct txn txn;
     txn_init(&txn, b->x->arena);
     err = accept_event(b, bus, &e, &txn, fault);
     if (err) {
-        unclaim_last(b);
+        if (e.has_id) unclaim_last(b);
         refuse(b, result, err, fault->message);
         return;
     }
-    if (txn.count) {
+    b->accepted++;
+    if (e.has_id && txn.count) {
         struct id swap = b->claimed[b->written]; /* ids whose events wrote something come first: those are stored */
         b->claimed[b->written++] = b->claimed[b->claimed_count - 1];
         b->claimed[b->claimed_count - 1] = swap;
@@ -114,11 +116,11 @@ static void accept_entry(struct batch *b, const struct entry *given, struct entr
 
 static void finish(struct batch *b, enum err err, const struct fault *fault) {
     struct accept *x = b->x;
-    dedup_settle(b->flow->dedup, b->claimed, b->claimed_count, !err);
+    if (b->claimed_count) dedup_settle(b->flow->dedup, b->claimed, b->claimed_count, !err);
     if (!err)
-        COUNT_N(&b->flow->counters, accepted, b->claimed_count);
+        COUNT_N(&b->flow->counters, accepted, b->accepted);
     else
-        COUNT_N(&b->flow->counters, refused, b->claimed_count);
+        COUNT_N(&b->flow->counters, refused, b->accepted);
     x->err = err;
     if (err && fault && fault != &x->fault) x->fault = *fault;
     x->done(x);
@@ -138,6 +140,7 @@ static struct batch *batch_new(struct flow *f, struct accept *x) {
     b->txn.ctx = b;
     b->r.flow = f;
     b->r.arena = x->arena;
+    b->r.samples = seen_due(f->seen, b->now_ms) ? SEEN_EVENTS_MAX : 0;
     return b;
 }
 
@@ -172,6 +175,10 @@ void flow_accept(struct flow *f, struct accept *x) {
     for (size_t i = 0; i < x->count; i++) accept_entry(b, &x->entries[i], &x->results[i], &x->fault);
     snapshot_release(b->r.snapshot);
     fault_clear(&x->fault);
+    if (!b->txn.first) { /* nothing to be durable: no rule took anything */
+        finish(b, ERR_OK, NULL);
+        return;
+    }
     enum err err = remember_ids(b) ? committer_submit(f->committer, &b->txn, &x->fault) : fault_set(&x->fault, ERR_NOMEM, NULL);
     if (err) finish(b, err, &x->fault);
 }

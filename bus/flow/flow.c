@@ -83,7 +83,8 @@ static enum err open_parts(struct flow *f, const struct flow_options *o, struct 
     enum err err = world_open(&world, &f->world, fault);
     if (err) return err;
     f->dedup = dedup_new((size_t)o->settings->dedup_ids, o->settings->dedup_window_ms);
-    if (!f->dedup) return fault_set(fault, ERR_NOMEM, NULL);
+    f->seen = seen_new();
+    if (!f->dedup || !f->seen) return fault_set(fault, ERR_NOMEM, NULL);
     err = f->store->ops->ids_scan(f->store, clock_now_ms() - o->settings->dedup_window_ms, load_ids, f->dedup, fault);
     if (!err) err = make_kinds(f, fault);
     if (!err) err = lanes_start(f, &f->lanes, fault);
@@ -136,6 +137,7 @@ void flow_close(struct flow *f) {
     lanes_stop(f->lanes);
     for (size_t i = f->kind_count; i > 0; i--) f->kinds[i - 1].free(f->kinds[i - 1].self);
     dedup_free(f->dedup);
+    seen_free(f->seen);
     world_close(f->world);
     free(f);
 }
@@ -150,6 +152,9 @@ struct str flow_region(struct flow *f) {
 }
 int64_t flow_pending(struct flow *f) { return lanes_pending(f->lanes); }
 size_t flow_remembered_ids(struct flow *f) { return dedup_count(f->dedup); }
+struct seen *flow_seen(struct flow *f) {
+    return f->seen;
+}
 
 const struct service *const *flow_services(struct flow *f, size_t *count) {
     *count = f->service_count;

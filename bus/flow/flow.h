@@ -11,6 +11,7 @@
 
 #include "counters.h"
 #include "entry.h"
+#include "seen.h"
 #include "target.h"
 #include "world.h"
 
@@ -39,6 +40,8 @@ struct str flow_region(struct flow *f);
 const struct service *const *flow_services(struct flow *f, size_t *count);
 int64_t flow_pending(struct flow *f); /* deliveries waiting */
 size_t flow_remembered_ids(struct flow *f);
+/* What the buses have seen lately, for lint. */
+struct seen *flow_seen(struct flow *f);
 enum err flow_store_stats(struct flow *f, struct store_stats *stats, struct fault *fault) MUST_USE;
 
 /* One batch of events. The caller fills the upper part and owns all memory until `done`. */

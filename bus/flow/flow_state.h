@@ -18,6 +18,7 @@ struct flow {
     struct world *world;
     struct counters counters;
     struct dedup *dedup;
+    struct seen *seen;
     struct target_host host;
     struct target kinds[KINDS_MAX];
     size_t kind_count;
@@ -37,6 +38,7 @@ struct routing {
     const struct event *event;
     struct hop_path path;            /* buses the event is in, the first one first */
     size_t deliveries;               /* so far, of the whole batch */
+    int samples;                     /* how many events of the batch are still to be shown to flow->seen */
     struct fault *fault;
 };
 /* Matches the event on a bus and routes it to every target of every rule that takes it. An error refuses the event as a whole. */

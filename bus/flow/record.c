@@ -5,6 +5,7 @@
 #include "doc.h"
 #include "document.h"
 #include "json.h"
+#include "lint.h"
 #include "path.h"
 #include "pattern.h"
 #include "schedule.h"
@@ -142,7 +143,8 @@ static enum err read_transform(struct target_view *t, const struct node *root, s
     struct transform_spec spec = {.target_id = t->id,
                                   .input = text_of(root, "Input"),
                                   .input_path = text_of(root, "InputPath"),
-                                  .template = text_of(transformer, "InputTemplate")};
+                                  .template = text_of(transformer, "InputTemplate"),
+                                  .cloud_events = text_of(root, "CloudEvents")};
     struct transform_path *paths = arena_array(a, map ? map->count : 0, sizeof *paths);
     if (!paths) return no_memory(fault);
     for (const struct node *n = map ? map->child : NULL; n; n = n->next)
@@ -231,6 +233,7 @@ static enum err read_rule(struct rule_view *r, const struct node *root, struct s
     if (!r->arn.p) return no_memory(fault);
     r->enabled = !str_eqz(r->state, "DISABLED");
     enum err err = r->pattern_text.p ? pattern_parse(r->pattern_text, &r->pattern, fault) : ERR_OK;
+    if (r->pattern) r->signature = lint_signature(r->pattern);
     if (!err && r->schedule_text.p) err = schedule_parse(r->schedule_text, &r->schedule, fault);
     return err ? err : read_targets(r, root, fault);
 }

@@ -185,6 +185,10 @@ enum err route_rule(struct routing *r, const struct rule_view *rule) {
 
 enum err route_on_bus(struct routing *r, const struct bus_view *bus) {
     bool any = false;
+    if (r->samples > 0) {
+        r->samples--;
+        seen_take(r->flow->seen, bus->head->arn, r->event->root);
+    }
     for (size_t i = 0; i < bus->rule_count; i++) {
         const struct rule_view *rule = bus->rules[i];
         bool matched = false;

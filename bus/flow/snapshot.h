@@ -41,6 +41,7 @@ struct rule_view {
     struct str account, bus, name, arn, pattern_text, schedule_text, description, role_arn, state, created_by;
     bool enabled;
     struct pattern *pattern;         /* NULL: a schedule only */
+    uint64_t signature;              /* of the pattern (lint.h); rules with the same pattern have the same */
     struct schedule *schedule;       /* NULL: a pattern only */
     struct target_view **targets;    /* in order of id */
     size_t target_count;

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "clock.h"
+#include "hash.h"
 #include "http_state.h"
 #include "json.h"
 #include "log.h"
@@ -54,6 +55,7 @@ static void request_give_back(struct gate_http *g, struct request *r) {
     r->caller = NULL;
     r->route = NULL;
     r->allow = NULL;
+    r->one_event = false;
     if (g->idle_count == REQUESTS_KEPT) {
         request_free(r);
         return;
@@ -147,8 +149,14 @@ static enum MHD_Result queue_answer(struct request *r) {
 static void put_done(struct api_put *put) {
     struct request *r = put->ctx;
     r->status = 200;
-    if (put->err) write_error(r, put->err, &put->fault);
-    else api_write_results(put, &r->answer);
+    if (put->err) {
+        write_error(r, put->err, &put->fault);
+    } else if (r->one_event && put->results[0].err) { /* no batch: the answer is the event's */
+        str_copyz(put->fault.message, sizeof put->fault.message, put->results[0].message);
+        write_error(r, put->results[0].err, &put->fault);
+    } else {
+        api_write_results(put, &r->answer);
+    }
     api_caller_release(r->caller);
     request_answered(r);
 }
@@ -220,7 +228,6 @@ static bool ask(struct request *r, struct str body) {
 
 /* ---- reading --------------------------------------------------------------------------------------------------------------------------------- */
 struct header_list {
-    struct request *request;
     struct api_http_header items[HEADERS_MAX];
     size_t count;
     bool too_many;
@@ -234,13 +241,21 @@ static enum MHD_Result add_header(void *ctx, enum MHD_ValueKind kind, const char
     return list->too_many ? MHD_NO : MHD_YES;
 }
 
+/* The request as the api takes it; `headers` holds what it points to. */
+static enum err read_head(struct request *r, struct header_list *headers, struct api_http_request *out, struct fault *fault) {
+    headers->count = 0;
+    headers->too_many = false;
+    MHD_get_connection_values(r->mhd, MHD_HEADER_KIND, add_header, headers);
+    *out = (struct api_http_request){
+        .method = str_from(r->method), .target = str_from(r->target), .headers = headers->items, .header_count = headers->count, .body = buf_str(&r->body)};
+    return headers->too_many ? fault_set(fault, ERR_VALIDATION, "The request has more than %d headers.", HEADERS_MAX) : ERR_OK;
+}
+
 static enum err authenticate(struct request *r, struct fault *fault) {
-    struct header_list headers = {.request = r};
-    MHD_get_connection_values(r->mhd, MHD_HEADER_KIND, add_header, &headers);
-    if (headers.too_many) return fault_set(fault, ERR_VALIDATION, "The request has more than %d headers.", HEADERS_MAX);
-    struct api_http_request request = {
-        .method = str_from(r->method), .target = str_from(r->target), .headers = headers.items, .header_count = headers.count, .body = buf_str(&r->body)};
-    return api_authenticate_http(r->gate->api, &request, &r->caller, fault);
+    struct header_list headers;
+    struct api_http_request request;
+    enum err err = read_head(r, &headers, &request, fault);
+    return err ? err : api_authenticate_http(r->gate->api, &request, &r->caller, fault);
 }
 
 /* Into r->inflated, at most as much as a body may be. */
@@ -276,6 +291,21 @@ static bool read_body(struct request *r, struct str *body) {
     if (!inflate_body(r)) return false;
     *body = buf_str(&r->inflated);
     return true;
+}
+
+#define CLOUDEVENTS_PATH "/cloudevents/"
+
+/* The rest of the path behind `skip` bytes, its percent escapes undone: a bus's name or ARN. */
+static struct str decoded_path(struct request *r, size_t skip) {
+    struct str path = str_skip(str_of(r->target, strcspn(r->target, "?")), skip);
+    char *to = arena_alloc(&r->arena, path.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; to && i < path.n; i++) {
+        char c = path.p[i];
+        if (c == '%' && i + 2 < path.n && hash_from_hex(str_of(path.p + i + 1, 2), &c, 1)) i += 2;
+        to[n++] = c;
+    }
+    return to ? str_of(to, n) : STR_NULL;
 }
 
 /* ---- routes ------------------------------------------------------------------------------------------------------------------------------------ */
@@ -314,6 +344,36 @@ static bool serve_operation(struct request *r) {
     return false;
 }
 
+/* POST /cloudevents/BUS: CloudEvents onto a bus. */
+static bool serve_cloudevents(struct request *r) {
+    struct header_list headers;
+    struct api_http_request request;
+    struct fault fault;
+    struct str body;
+    struct entry *entries;
+    size_t count;
+    fault_clear(&fault);
+    r->content_type = "application/json";
+    enum err err = read_head(r, &headers, &request, &fault);
+    if (!err) err = api_authenticate_http(r->gate->api, &request, &r->caller, &fault);
+    if (err) {
+        write_error(r, err, &fault);
+        return false;
+    }
+    if (read_body(r, &body)) {
+        struct str bus = decoded_path(r, sizeof CLOUDEVENTS_PATH - 1);
+        err = bus.p ? api_read_cloudevents(&request, body, bus, &r->arena, &entries, &count, &fault) : fault_set(&fault, ERR_NOMEM, NULL);
+        if (!err) {
+            r->one_event = count == 1;
+            ask_put(r, entries, count);
+            return true;
+        }
+        write_error(r, err, &fault);
+    }
+    api_caller_release(r->caller);
+    return false;
+}
+
 /* GET /health: it serves. */
 static bool serve_health(struct request *r) {
     r->content_type = "application/json";
@@ -330,25 +390,33 @@ static bool serve_options(struct request *r) {
 
 /* What is served where. `serve` gives true when the api will call back, false when the answer is written. */
 static const struct route {
-    const char *method, *path;
+    const char *method, *path; /* a path that ends in a slash: and all below it */
     bool (*serve)(struct request *r);
 } routes[] = {
     {"POST", "/", serve_operation},
     {"GET", "/", serve_operation},
+    {"POST", CLOUDEVENTS_PATH, serve_cloudevents},
     {"GET", "/health", serve_health},
     {"HEAD", "/health", serve_health},
     {"OPTIONS", "/", serve_options},
 };
 
 static const struct route *route_of(struct request *r, struct str path) {
-    bool known = false;
+    struct buf allow;
+    buf_init(&allow, 0);
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        if (!str_eqz(path, routes[i].path)) continue;
-        known = true;
-        if (strcmp(routes[i].method, r->method) == 0) return &routes[i];
+        struct str at = str_from(routes[i].path);
+        bool below = at.n > 1 && at.p[at.n - 1] == '/' && str_starts(path, at) && path.n > at.n;
+        if (!str_eq(path, at) && !below) continue;
+        if (strcmp(routes[i].method, r->method) == 0) {
+            buf_fini(&allow);
+            return &routes[i];
+        }
+        buf_addf(&allow, "%s%s", allow.n ? ", " : "", routes[i].method);
     }
-    if (known) {
-        r->allow = str_eqz(path, "/") ? "GET, POST, OPTIONS" : "GET, HEAD";
+    r->allow = allow.n ? arena_str(&r->arena, buf_str(&allow)).p : NULL;
+    buf_fini(&allow);
+    if (r->allow) {
         write_refusal(r, 405, "MethodNotAllowed", "%.20s is not served here; %s is.", r->method, r->allow);
     } else {
         write_refusal(r, 404, "NotFound", "There is nothing at '%.*s'; operations are asked for by POST /.", (int)(path.n < 100 ? path.n : 100), path.p);

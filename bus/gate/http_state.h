@@ -33,13 +33,14 @@ struct request {
     struct buf body, inflated, answer;
     const struct route *route;
     struct caller *caller;
+    bool one_event;                /* a refused event is a refused request */
     union {
         struct api_put put;
         struct api_call call;
     };
     int status;
     const char *content_type;      /* of the answer; static */
-    const char *allow;             /* with 405; static */
+    const char *allow;             /* with 405; in the arena */
     char id[37];
 };
 

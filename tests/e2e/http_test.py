@@ -163,6 +163,42 @@ class Http(unittest.TestCase):
             self.assertIn(answer[0], (400, 403))
             self.assertIn(f"<Code>{code}</Code>", answer[1])
 
+    def test_cloudevents_come_in_and_go_out(self):
+        busd = self.start()
+        busd.busctl("create-queue", "--queue-name", "q")
+        busd.busctl("put-rule", "--name", "r", "--event-pattern", '{"source":["/shop"],"detail":{"total":[{"numeric":[">",10]}]}}')
+        arn = "arn:aws:sqs:us-east-1:000000000000:q"
+        busd.busctl("put-targets", "--rule", "r", "--targets", json.dumps([{"Id": "1", "Arn": arn}, {"Id": "2", "Arn": arn, "CloudEvents": "structured"}]))
+        self.assertEqual([t.get("CloudEvents") for t in busd.call("list-targets-by-rule", "--rule", "r")["Targets"]], [None, "structured"])
+        event = {"specversion": "1.0", "id": "a-1", "source": "/shop", "type": "order", "subject": "o/1", "time": "2026-05-01T00:00:00Z", "tries": 3,
+                 "data": {"total": 11}}
+
+        def put(body, kind, path="/cloudevents/default", more=()):
+            return self.ask(busd, body, headers=sigv4.signed(self.keys, busd.http, body, None, path=path, more=(("content-type", kind), *more)), path=path)
+
+        structured = "application/cloudevents+json"
+        answer, body = put(json.dumps(event).encode(), structured)
+        self.assertEqual((answer.status, body["FailedEntryCount"]), (200, 0), body)
+        self.assertEqual(put(json.dumps(event).encode(), structured)[1], body)  # the same again is the same event
+        got = sorted((json.loads(m["Body"]) for m in busd.drain_queue("q", None)), key=lambda e: "specversion" in e)
+        self.assertEqual(got[0]["detail"], {"total": 11, "cloudevent": {"id": "a-1", "subject": "o/1", "tries": 3}})
+        self.assertEqual((got[0]["resources"], got[0]["detail-type"], got[0]["time"]), (["o/1"], "order", "2026-05-01T00:00:00Z"))
+        self.assertEqual(got[1], {**event, "account": "000000000000", "region": "us-east-1", "datacontenttype": "application/json"})
+        self.assertEqual(len(got), 2)
+        batch = json.dumps([{**event, "id": str(i)} for i in range(25)]).encode()
+        self.assertEqual(len(put(batch, "application/cloudevents-batch+json")[1]["Entries"]), 25)
+        headers = (("ce-id", "b"), ("ce-source", "/shop"), ("ce-specversion", "1.0"), ("ce-type", "order"))
+        self.assertEqual(put(b'{"total":12}', "application/json", more=headers)[0].status, 200)
+        self.assertEqual(len(busd.drain_queue("q", None)), 52)
+        for status, kind, asked in ((400, "SerializationException", put(b"{}", structured)),
+                                    (400, "ResourceNotFoundException", put(json.dumps({**event, "id": "n"}).encode(), structured, "/cloudevents/nowhere")),
+                                    (403, "MissingAuthenticationTokenException", self.ask(busd, b"{}", headers=[("host", busd.http)], path="/cloudevents/default")),
+                                    (404, "NotFound", put(b"{}", structured, "/cloudevent")),
+                                    (405, "MethodNotAllowed", self.ask(busd, b"", headers=[("host", busd.http)], path="/cloudevents/x", method="DELETE"))):
+            self.assertEqual((asked[0].status, asked[1]["__type"]), (status, kind))
+        refused = busd.busctl("put-targets", "--rule", "r", "--targets", json.dumps([{"Id": "3", "Arn": arn, "Input": "1", "CloudEvents": "structured"}]), status=3)
+        self.assertIn("InputTransformer, or CloudEvents must be provided", refused[0] + refused[1])
+
     def test_unsigned_payloads_when_they_are_allowed(self):
         busd = self.start("--unsigned-payload", "1")
         pairs = sigv4.signed(self.keys, busd.http, PUT, more=(("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),), payload="UNSIGNED-PAYLOAD")

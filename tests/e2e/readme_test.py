@@ -22,6 +22,12 @@ class Readme(unittest.TestCase):
         self.assertNotIn("99.5", parts[3].split("EventId")[-1])
         self.assertIn("111122223333", parts[4])
         self.assertIn("EventsAccepted", parts[-1])
+        with open(os.path.join(ROOT, "README.md")) as f:  # what is shown behind the commands of "Why did my rule not match?" is what they say
+            shown = re.findall(r"(?m)^    (no match|  ok .*|  MISS .*|busctl: put-rule: warning.*)$", f.read())
+        self.assertGreater(len(shown), 4)
+        for line in shown:
+            self.assertIn(line + "\n", done.stdout + done.stderr)
+        self.assertIn("closest of the others (1):\n  large-orders: detail-type: ", done.stdout)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class Templates(unittest.TestCase):
         self.assertEqual([r["Name"] for r in self.busd.call("list-rules", "--event-bus-name", "orders-dev")["Rules"]], ["orders-LargeOrders"])
         self.assertNotIn("orders-EveryMorning", self.busd.log())
         self.assertIn("orders.yaml:", self.busd.log())
-        self.assertIn("warning: Resources.StreamRole.Type: AWS::IAM::Role means nothing here and is left out: StreamRole", self.busd.log())
+        self.assertIn("Resources.StreamRole.Type: warning: AWS::IAM::Role means nothing here and is left out: StreamRole", self.busd.log())
 
     def test_a_serverless_template(self):
         self.busd.start()

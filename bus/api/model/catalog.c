@@ -1,6 +1,7 @@
 #include "catalog.h"
 
 #include "events.h"
+#include "explanation.h"
 #include "function/model.h"
 #include "log/model.h"
 #include "operator.h"
@@ -9,7 +10,7 @@
 #include "topic/model.h"
 
 const struct operation *const *model_tables(size_t *count) {
-    static const struct operation *const tables[] = {events_operations, stream_operations, queue_operations, topic_operations,
+    static const struct operation *const tables[] = {events_operations, explain_operations, stream_operations, queue_operations, topic_operations,
                                                      function_operations, log_operations, bus_operations};
     *count = sizeof tables / sizeof tables[0];
     return tables;

@@ -116,6 +116,8 @@ STRUCT(retry, "RetryPolicy", struct events_retry,
        MEMBER(struct events_retry, age_seconds, "MaximumEventAgeInSeconds", &age_seconds, OPTIONAL, "no attempt after this age (86400)"),
        MEMBER_END);
 
+static const char *const cloud_events_modes[] = {"structured", NULL};
+STRING(cloud_events, "CloudEventsMode", .values = cloud_events_modes);
 STRUCT(target, "Target", struct events_target,
        MEMBER(struct events_target, id, "Id", &target_id, REQUIRED, "names the target within the rule"),
        MEMBER(struct events_target, arn, "Arn", &target_arn, REQUIRED, "where the event goes"),
@@ -123,6 +125,8 @@ STRUCT(target, "Target", struct events_target,
        MEMBER(struct events_target, input, "Input", &target_input, OPTIONAL, "JSON text sent instead of the event"),
        MEMBER(struct events_target, input_path, "InputPath", &input_path, OPTIONAL, "JSONPath of the part of the event that is sent"),
        MEMBER(struct events_target, transformer, "InputTransformer", &transformer, OPTIONAL, "what is sent, made from parts of the event"),
+       MEMBER(struct events_target, cloud_events, "CloudEvents", &cloud_events, OPTIONAL,
+              "structured: the target gets the event as a CloudEvent (not of the service)"),
        MEMBER(struct events_target, kinesis, "KinesisParameters", &kinesis, OPTIONAL, "for a stream"),
        MEMBER(struct events_target, run_command, "RunCommandParameters", &json, OPTIONAL, "kept and given back"),
        MEMBER(struct events_target, ecs, "EcsParameters", &json, OPTIONAL, "kept and given back"),
@@ -258,8 +262,18 @@ STRUCT(put_rule, "PutRuleRequest", struct events_put_rule,
        MEMBER(struct events_put_rule, tags, "Tags", &tags, OPTIONAL, "tags of a new rule"),
        BUS_MEMBER(struct events_put_rule),
        MEMBER_END);
+/* AWS's answer has RuleArn alone. One member more is no breach: AWS JSON clients read the members that their model knows and pass over the
+ * others, since the service adds members to answers without a new version. */
+STRUCT(warning, "RuleWarning", struct events_warning,
+       MEMBER(struct events_warning, code, "Code", &text, OPTIONAL, "NeverMatches, UnknownField, UnseenValue, TypeDiffers, SamePattern, ..."),
+       MEMBER(struct events_warning, level, "Level", &text, OPTIONAL, "warning, or note"),
+       MEMBER(struct events_warning, path, "Path", &text, OPTIONAL, "the field; empty for the rule as a whole"),
+       MEMBER(struct events_warning, message, "Message", &text, OPTIONAL, "what looks wrong"),
+       MEMBER_END);
+LIST(warnings, "RuleWarningList", warning);
 STRUCT(put_rule_answer, "PutRuleResponse", struct events_put_rule_answer,
        MEMBER(struct events_put_rule_answer, arn, "RuleArn", &text, OPTIONAL, "the rule's ARN"),
+       MEMBER(struct events_put_rule_answer, warnings, "Warnings", &warnings, OPTIONAL, "what looks wrong about it; busd's own addition"),
        MEMBER_END);
 STRUCT(delete_rule, "DeleteRuleRequest", struct events_delete_rule,
        MEMBER(struct events_delete_rule, name, "Name", &rule_name, REQUIRED, "the rule; it must have no targets"),

@@ -43,6 +43,7 @@ struct events_http {
 struct events_target {
     struct str id, arn, role_arn, input, input_path;
     struct events_input_transformer *transformer;
+    struct str cloud_events;
     struct events_kinesis *kinesis;
     struct events_sqs *sqs;
     struct events_http *http;
@@ -117,8 +118,13 @@ struct events_put_rule {
     struct str name, bus /* name or ARN; absent: default */, pattern, schedule, state, description, role_arn;
     struct list tags; /* events_tag */
 };
+/* Not AWS's: about a rule that was taken and looks wrong. */
+struct events_warning {
+    struct str code, level, path, message;
+};
 struct events_put_rule_answer {
     struct str arn;
+    struct list warnings; /* events_warning */
 };
 struct events_delete_rule {
     struct str name, bus;

@@ -57,6 +57,8 @@ static const struct row {
      "\\\"region\\\":\\\"r\\\",\\\"detail-type\\\":\\\"d\\\"}\"}", NULL},
     {"events.PutEvents", "{\"Entries\":[{\"Source\":\"a\",\"DetailType\":\"b\",\"Detail\":\"{}\"}]}",
      "{\"Entries\":[{\"Source\":\"a\",\"DetailType\":\"b\",\"Detail\":\"{}\",\"EventBusName\":\"" BUS("default") "\"}]}"},
+    {"events.ExplainRule", "{\"Rule\":\"r\",\"Event\":\"{}\"}", "{\"EventBusName\":\"" BUS("default") "\",\"Rule\":\"r\",\"Event\":\"{}\"}"},
+    {"events.ExplainEvent", "{\"Event\":\"{}\"}", "{\"EventBusName\":\"" BUS("default") "\",\"Event\":\"{}\"}"},
     {"events.TagResource", "{\"ResourceARN\":\"" BUS("default") "\",\"Tags\":[{\"Key\":\"k\",\"Value\":\"v\"}]}",
      "{\"ResourceARN\":\"" BUS("default") "\",\"Tags\":[{\"Key\":\"k\",\"Value\":\"v\"}]}"},
     {"events.UntagResource", "{\"ResourceARN\":\"" BUS("default") "\",\"TagKeys\":[\"k\"]}", "{\"ResourceARN\":\"" BUS("default") "\",\"TagKeys\":[\"k\"]}"},

@@ -1,4 +1,4 @@
-/* Signature Version 4: AWS's published suite (tests/cases/sigv4.jsonl: requests, canonical forms, signatures), and what is said of a request that is not
+/* Signature Version 4: AWS's published suite (tests/cases/sigv4/suite.jsonl: requests, canonical forms, signatures), and what is said of a request that is not
  * signed as it should be. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,7 +69,7 @@ static void the_published_suite(void **state) {
     struct fault fault;
     size_t count = 0;
     buf_init(&file, 0);
-    assert_int_equal(os_read_file("tests/cases/sigv4.jsonl", 1 << 20, &file, &fault), ERR_OK);
+    assert_int_equal(os_read_file("tests/cases/sigv4/suite.jsonl", 1 << 20, &file, &fault), ERR_OK);
     struct str rest = buf_str(&file), line;
     while (str_cut(&rest, '\n', &line)) {
         if (!line.n) continue;
@@ -163,6 +163,14 @@ static void what_is_signed_must_be_there(void **state) {
     claim.signed_headers = STR("x-amz-date");
     assert_int_equal(sigv4_string_to_sign(&r, &claim, STR("x"), &a, &text, NULL, &fault), ERR_INVALID_SIGNATURE);
     assert_string_equal(fault.message, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
+    struct sigv4_header both[2] = {{STR("Host"), STR("h")}, {STR("X-Amz-Target"), STR("AWSEvents.PutEvents")}};
+    r.headers = both;
+    r.header_count = 2;
+    claim.signed_headers = STR("host");
+    assert_int_equal(sigv4_string_to_sign(&r, &claim, STR("x"), &a, &text, NULL, &fault), ERR_INVALID_SIGNATURE);
+    assert_string_equal(fault.message, "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.");
+    claim.signed_headers = STR("host;x-amz-target");
+    assert_int_equal(sigv4_string_to_sign(&r, &claim, STR("x"), &a, &text, NULL, &fault), ERR_OK);
     arena_fini(&a);
 }
 

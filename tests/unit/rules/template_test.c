@@ -44,8 +44,8 @@ static struct rulefile read_as(struct str text, struct rulefile_parameter *param
 
 static void write_problems(const char *before, const char *kind, const struct problems *p, struct buf *out) {
     for (size_t i = 0; i < p->count; i++)
-        buf_addf(out, "%s%d:%d: %s%.*s%s%.*s\n", before, p->items[i].line, p->items[i].column, kind, STR_ARG(p->items[i].path),
-                 p->items[i].path.n ? ": " : "", STR_ARG(p->items[i].message));
+        buf_addf(out, "%s%d:%d: %.*s%s%s%.*s\n", before, p->items[i].line, p->items[i].column, STR_ARG(p->items[i].path),
+                 p->items[i].path.n ? ": " : "", kind, STR_ARG(p->items[i].message));
 }
 
 static void write_all(const struct rulefile *file, struct buf *out) {
