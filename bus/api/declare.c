@@ -252,6 +252,12 @@ static enum err replace_key(struct loading *l, const struct declared *d, struct 
     return err ? err : api_run(l->api, d->account, d->operation, d->request, NULL, why);
 }
 
+/* A resource of a service that this build has not: left out, like a type that means nothing. */
+static void warn_unknown(const struct loaded *f, const struct declared *d) {
+    fprintf(stderr, "busd: %s:%d:%d: warning: %.*s is left out: there is no operation %.*s here\n", f->path, d->node->line, d->node->column,
+            STR_ARG(d->what), STR_ARG(d->operation));
+}
+
 static void run_one(struct loading *l, const struct loaded *f, const struct declared *d) {
     struct fault why;
     struct buf answer;
@@ -264,7 +270,9 @@ static void run_one(struct loading *l, const struct loaded *f, const struct decl
         else
             err = d->update.p ? api_run(l->api, d->account, d->update, d->request, NULL, &why) : ERR_OK;
     }
-    if (err)
+    if (err == ERR_UNKNOWN_OPERATION)
+        warn_unknown(f, d);
+    else if (err)
         refused(l, f, d, &why);
     else if (str_eqz(d->operation, "events.PutTargets"))
         check_failed_entries(l, f, d, buf_str(&answer));
@@ -320,6 +328,7 @@ static void check_all(struct loading *l) {
             const struct declared *d = &l->files[i].file.items[k];
             struct fault why;
             enum err err = api_check(l->api, d->operation, d->request, &why);
+            if (err == ERR_UNKNOWN_OPERATION) continue; /* told when it is its turn */
             if (!err && str_eqz(d->operation, "events.PutPermission")) err = check_policy(l, d, &why);
             if (err) refused(l, &l->files[i], d, &why);
         }

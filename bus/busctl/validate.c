@@ -65,12 +65,12 @@ static const struct operation *operation_of(struct str full) {
     return NULL;
 }
 
-static void check_request(const struct declared *d, struct problems *problems) {
+static void check_request(const struct declared *d, struct problems *problems, struct problems *warnings) {
     static struct fault why;
     const struct operation *o = operation_of(d->operation);
     struct arena scratch;
     if (!o) {
-        problem_at(problems, d->node, "%.*s: this busctl knows no operation %.*s", STR_ARG(d->what), STR_ARG(d->operation));
+        problem_at(warnings, d->node, "%.*s is left out: there is no operation %.*s here", STR_ARG(d->what), STR_ARG(d->operation));
         return;
     }
     arena_init(&scratch, 0);
@@ -89,7 +89,7 @@ static void check_needs(const struct declared *d, struct arena *a, struct proble
 
 static void check_declared(struct rulefile *file, struct arena *a) {
     for (size_t i = 0; i < file->count; i++) {
-        if (!file->problems.total) check_request(&file->items[i], &file->problems);
+        if (!file->problems.total) check_request(&file->items[i], &file->problems, &file->warnings);
         check_needs(&file->items[i], a, &file->warnings);
     }
     problems_sort(&file->problems);

@@ -138,6 +138,62 @@ static void the_whole_template_becomes_operations(void **state) {
     arena_fini(&a);
 }
 
+static bool holds(struct str text, const char *words) { return memmem(text.p, text.n, words, strlen(words)) != NULL; }
+
+static void every_property_is_in_the_whole_template(void **state) {
+    (void)state;
+    enum { NOTED, TEXT, NUMBER, NUMBER_TEXT, FLAG, FLAG_TEXT, DOCUMENT, ANY, SECTION, SECTION_TEXT, TEXTS, TEXT_MAP, TAGS };
+    static const struct {
+        const char *section, *key;
+        int kind, required;
+        const char *sub;
+        long long least, most;
+    } properties[] = {
+#define P(section, key, kind) {section, key, kind, 0, NULL, 0, 0},
+#define R(section, key, kind) {section, key, kind, 1, NULL, 0, 0},
+#define N(section, key, kind, least, most) {section, key, kind, 0, NULL, least, most},
+#define S(section, key, kind, sub) {section, key, kind, 0, sub, 0, 0},
+#include "template_properties.def"
+#undef P
+#undef R
+#undef N
+#undef S
+    };
+    struct str text = load("tests/cases/template/whole.yaml");
+    for (size_t i = 0; i < sizeof properties / sizeof properties[0]; i++) {
+        char key[80];
+        snprintf(key, sizeof key, "%s:", properties[i].key);
+        if (!holds(text, key)) fail_msg("%s of %s", key, properties[i].section);
+    }
+}
+
+/* What the reference names a type of, with its attributes, is one. */
+static void the_reference_has_the_types_that_there_are(void **state) {
+    (void)state;
+    struct str rest = load("rules/RULEFILES.md"), line;
+    size_t types = 0;
+    while (str_cut(&rest, '\n', &line)) {
+        if (!str_starts(line, STR("| `AWS::"))) continue;
+        for (size_t at = str_find(line, '`', 0); at < line.n; at = str_find(line, '`', at + 1)) {
+            size_t end = str_find(line, '`', at + 1);
+            struct str type = str_of(line.p + at + 1, end - at - 1);
+            at = end;
+            if (!str_starts(type, STR("AWS::")) || end >= line.n) continue;
+            struct arena a;
+            struct buf text;
+            buf_init(&text, 0);
+            buf_addf(&text, "Resources: {X: {Type: %.*s}}\n", STR_ARG(type));
+            struct rulefile file = read_as(buf_str(&text), NULL, 0, &a);
+            for (size_t i = 0; i < file.warnings.count; i++)
+                if (holds(file.warnings.items[i].message, "means nothing")) fail_msg("%.*s", STR_ARG(type));
+            types++;
+            buf_fini(&text);
+            arena_fini(&a);
+        }
+    }
+    assert_int_equal(types, 16);
+}
+
 static void json_and_yaml_say_the_same(void **state) {
     (void)state;
     struct arena a, b;
@@ -214,6 +270,8 @@ static void a_template_past_its_memory_is_refused_with_a_place(void **state) {
 int main(void) {
     static const struct CMUnitTest plain[] = {
         cmocka_unit_test(the_whole_template_becomes_operations),
+        cmocka_unit_test(every_property_is_in_the_whole_template),
+        cmocka_unit_test(the_reference_has_the_types_that_there_are),
         cmocka_unit_test(json_and_yaml_say_the_same),
         cmocka_unit_test(templates_are_told_from_rule_files),
         cmocka_unit_test(stacks_are_named_by_their_files),
