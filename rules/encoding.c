@@ -58,9 +58,10 @@ struct str encoding_check(struct str file, struct problems *problems) {
     if (!is_mostly_text(s, bad))
         problem_add(problems, line, column, STR(""), "this is a binary file (byte 0x%02X); a rule file or template is UTF-8 text", c);
     else if (c < 0x80)
-        problem_add(problems, line, column, STR(""), "the control character U+%04X cannot stand in a text file; take it out, or write \"\\u%04X\" in quotes",
-                    c, c);
+        problem_add(problems, line, column, STR(""),
+                    "the control character U+%04X cannot stand in a text file; take it out, or write \"\\u%04X\" in quotes", c, c);
     else
-        problem_add(problems, line, column, STR(""), "byte 0x%02X is no UTF-8; if the file is Latin-1 or Windows-1252, save it as UTF-8", c);
+        problem_add(problems, line, column, STR(""), "byte 0x%02X is no UTF-8; if the file is Latin-1 or Windows-1252, save it as UTF-8",
+                    c);
     return STR_NULL;
 }

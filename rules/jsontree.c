@@ -44,9 +44,9 @@ static const char *key_begin(const char *value) {
 }
 
 static enum ynode_kind kind_of(enum node_kind kind) {
-    static const enum ynode_kind kinds[] = {[NODE_NULL] = YNODE_NULL,     [NODE_FALSE] = YNODE_BOOL, [NODE_TRUE] = YNODE_BOOL,
-                                            [NODE_NUMBER] = YNODE_NUMBER, [NODE_STRING] = YNODE_STRING, [NODE_ARRAY] = YNODE_LIST,
-                                            [NODE_OBJECT] = YNODE_MAP};
+    static const enum ynode_kind kinds[] = {
+        [NODE_NULL] = YNODE_NULL,     [NODE_FALSE] = YNODE_BOOL, [NODE_TRUE] = YNODE_BOOL, [NODE_NUMBER] = YNODE_NUMBER,
+        [NODE_STRING] = YNODE_STRING, [NODE_ARRAY] = YNODE_LIST, [NODE_OBJECT] = YNODE_MAP};
     return kinds[kind];
 }
 
@@ -114,7 +114,8 @@ enum err json_tree_read(struct str text, struct arena *a, struct ynode **root, s
         if (max_bytes > scratch.used_bytes) a->max_bytes -= scratch.used_bytes; /* both count, while both are there */
         *root = copy_node(&c, tree, NULL, 0, 0);
         a->max_bytes = max_bytes;
-        if (c.no_memory) err = fault_at(flaw, ERR_NOMEM, NULL, c.place.line, c.place.column, "the file takes too much memory from here on; split it");
+        if (c.no_memory)
+            err = fault_at(flaw, ERR_NOMEM, NULL, c.place.line, c.place.column, "the file takes too much memory from here on; split it");
     }
     if (err == ERR_NOMEM && !flaw->line) fault_at(flaw, ERR_NOMEM, NULL, 1, 1, "the file takes too much memory; split it");
     arena_fini(&scratch);

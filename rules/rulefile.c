@@ -776,7 +776,8 @@ static void load_file(struct loader *l, const struct ynode *root) {
         }
 }
 
-/* ---- what stands around it ------------------------------------------------------------------------------------------------------------- */
+/* ---- what stands around it -------------------------------------------------------------------------------------------------------------
+ */
 static enum err read_rules(struct str text, const struct rulefile_options *o, struct arena *a, struct rulefile *out, struct fault *fault) {
     struct loader l = {.arena = a, .problems = &out->problems, .dir = o->dir, .region = o->region};
     struct ynode *root;
@@ -799,7 +800,8 @@ static bool has_conflict(struct str text, struct problems *problems) {
     return true;
 }
 
-enum err rulefile_read_as(struct str text, const struct rulefile_options *options, struct arena *a, struct rulefile *out, struct fault *fault) {
+enum err rulefile_read_as(struct str text, const struct rulefile_options *options, struct arena *a, struct rulefile *out,
+                          struct fault *fault) {
     *out = (struct rulefile){0};
     problems_init(&out->problems, a);
     problems_init(&out->warnings, a);

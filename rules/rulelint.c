@@ -65,7 +65,8 @@ static const struct ynode *place_of(const struct ynode *pattern, const struct li
 static const struct ynode *pattern_node(const struct declared *d) {
     static const char *const keys[] = {"pattern", "EventPattern", "Pattern", NULL}; /* rule files, templates, SAM's events */
     const struct ynode *n = NULL;
-    for (const char *const *key = keys; !n && *key && str_eqz(d->operation, "events.PutRule"); key++) n = ynode_get(d->node, str_from(*key));
+    for (const char *const *key = keys; !n && *key && str_eqz(d->operation, "events.PutRule"); key++)
+        n = ynode_get(d->node, str_from(*key));
     return n && n->kind == YNODE_MAP ? n : NULL;
 }
 
@@ -112,8 +113,7 @@ static void compare(struct rulelint *l, const struct looked_at *one) {
         same = lint_same(one->pattern, other->pattern, &scratch);
         arena_reset(&scratch);
         if (same)
-            problem_at(l->out, one->item->node, "warning: SamePattern: rule %.*s takes exactly the same events",
-                       STR_ARG(other->name));
+            problem_at(l->out, one->item->node, "warning: SamePattern: rule %.*s takes exactly the same events", STR_ARG(other->name));
     }
     arena_fini(&scratch);
 }

@@ -10,7 +10,7 @@
 #define FORMAT_VERSION "2010-09-09"
 #define SERVERLESS "AWS::Serverless-2016-10-31"
 
-/* ---- small things that all files use ------------------------------------------------------------------------------------------------------ */
+/* ---- small things that all files use --------------------------------------------------------------------- */
 struct ynode template_key_place(const struct ynode *n) {
     struct ynode at = *n;
     if (n->key_line) {
@@ -33,10 +33,11 @@ struct str template_keep(struct template *t, struct buf *text) {
     return kept;
 }
 
-/* ---- is it a template? --------------------------------------------------------------------------------------------------------------------- */
+/* ---- is it a template? ----------------------------------------------------------------------------------- */
 /* Keys of the outermost mapping, one after the other, until one tells. */
 static bool tells(struct str key, bool *is, bool *section) {
-    static const char *const sections[] = {"Description", "Parameters", "Mappings", "Conditions", "Outputs", "Globals", "Metadata", "Rules", "Hooks", NULL};
+    static const char *const sections[] = {"Description", "Parameters", "Mappings", "Conditions", "Outputs",
+                                           "Globals",     "Metadata",   "Rules",    "Hooks",      NULL};
     *is = str_eqz(key, "Resources") || str_eqz(key, "AWSTemplateFormatVersion") || str_eqz(key, "Transform");
     for (const char *const *s = sections; *s; s++) *section |= str_eqz(key, *s);
     return *is || str_eqz(key, "accounts");
@@ -63,7 +64,8 @@ bool template_is(struct str text) {
     struct str begin_of_text = skip_blanks(text);
     bool is = false, section = false, over = false;
     int depth = 0;
-    if (str_starts(begin_of_text, STR("{")) && !str_starts(skip_blanks(str_skip(begin_of_text, 1)), STR("\"accounts\"")) && is_json_template(text))
+    if (str_starts(begin_of_text, STR("{")) && !str_starts(skip_blanks(str_skip(begin_of_text, 1)), STR("\"accounts\"")) &&
+        is_json_template(text))
         return true;
     if (!text.n || !yaml_parser_initialize(&parser)) return false;
     yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.n);
@@ -77,7 +79,8 @@ bool template_is(struct str text) {
         bool begin = e.type == YAML_MAPPING_START_EVENT || e.type == YAML_SEQUENCE_START_EVENT,
              end = e.type == YAML_MAPPING_END_EVENT || e.type == YAML_SEQUENCE_END_EVENT;
         bool value = e.type == YAML_SCALAR_EVENT || e.type == YAML_ALIAS_EVENT || (end && depth == 2);
-        over = e.type == YAML_STREAM_END_EVENT || (!depth && (e.type == YAML_SCALAR_EVENT || e.type == YAML_SEQUENCE_START_EVENT)) || (end && depth == 1);
+        over = e.type == YAML_STREAM_END_EVENT || (!depth && (e.type == YAML_SCALAR_EVENT || e.type == YAML_SEQUENCE_START_EVENT)) ||
+               (end && depth == 1);
         if (e.type == YAML_SCALAR_EVENT && depth == 1 && is_key)
             over = tells(str_of((const char *)e.data.scalar.value, e.data.scalar.length), &is, &section);
         if ((depth == 1 || (end && depth == 2)) && value) is_key = !is_key;
@@ -88,10 +91,21 @@ bool template_is(struct str text) {
     return is;
 }
 
-/* ---- sections ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- sections -------------------------------------------------------------------------------------------- */
 static void warn_section(struct template *t, const struct ynode *n) {
-    static const char *const sections[] = {"AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Mappings",
-                                           "Conditions", "Resources", "Outputs", "Globals", "Rules", "Hooks", NULL};
+    static const char *const sections[] = {"AWSTemplateFormatVersion",
+                                           "Transform",
+                                           "Description",
+                                           "Metadata",
+                                           "Parameters",
+                                           "Mappings",
+                                           "Conditions",
+                                           "Resources",
+                                           "Outputs",
+                                           "Globals",
+                                           "Rules",
+                                           "Hooks",
+                                           NULL};
     struct ynode at = template_key_place(n);
     const char *best = NULL;
     size_t least = SIZE_MAX;
@@ -105,14 +119,16 @@ static void warn_section(struct template *t, const struct ynode *n) {
     } else if (nearest_is_close(n->key, least)) {
         problem_at(t->problems, &at, "'%.*s' is no section of a template; did you mean %s?", STR_ARG(n->key), best);
     } else {
-        problem_at(t->problems, &at, "'%.*s' is no section of a template; Parameters, Mappings, Conditions, Resources and Outputs are", STR_ARG(n->key));
+        problem_at(t->problems, &at, "'%.*s' is no section of a template; Parameters, Mappings, Conditions, Resources and Outputs are",
+                   STR_ARG(n->key));
     }
 }
 
 static void check_transform(struct template *t, const struct ynode *n) {
     for (const struct ynode *c = n->kind == YNODE_LIST ? n->child : n; c; c = n->kind == YNODE_LIST ? c->next : NULL)
         if (c->kind != YNODE_STRING || (!str_eqz(c->text, SERVERLESS) && !str_eqz(c->text, "AWS::LanguageExtensions")))
-            problem_at(t->warnings, c, "the macro %.*s is not run here", STR_ARG(c->kind == YNODE_STRING ? c->text : STR("that is named here")));
+            problem_at(t->warnings, c, "the macro %.*s is not run here",
+                       STR_ARG(c->kind == YNODE_STRING ? c->text : STR("that is named here")));
 }
 
 static void check_frame(struct template *t) {
@@ -128,7 +144,7 @@ static void check_frame(struct template *t) {
         problem_at(t->problems, resources, "a mapping of logical ids is expected here");
 }
 
-/* ---- resources ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- resources ------------------------------------------------------------------------------------------- */
 static bool is_logical_id(struct str id) {
     for (size_t i = 0; i < id.n; i++)
         if (!((id.p[i] | 0x20) >= 'a' && (id.p[i] | 0x20) <= 'z') && !(id.p[i] >= '0' && id.p[i] <= '9')) return false;
@@ -158,12 +174,14 @@ static void add_events(struct template *t, struct template_resource *function) {
         return;
     }
     for (const struct ynode *n = events->child; n; n = n->next) {
-        const struct ynode *type = n->kind == YNODE_MAP ? template_get(n, "Type") : NULL, *properties = n->kind == YNODE_MAP ? template_get(n, "Properties") : NULL;
+        const struct ynode *type = n->kind == YNODE_MAP ? template_get(n, "Type") : NULL,
+                           *properties = n->kind == YNODE_MAP ? template_get(n, "Properties") : NULL;
         const struct template_type *kind = type && type->kind == YNODE_STRING ? template_event_type(type->text) : NULL;
         if (!type || type->kind != YNODE_STRING) {
             problem_at(t->problems, type ? type : n, "an event has a Type, like EventBridgeRule");
         } else if (!kind) {
-            problem_at(t->warnings, type, "events of the type %.*s mean nothing here; EventBridgeRule, CloudWatchEvent and Schedule do", STR_ARG(type->text));
+            problem_at(t->warnings, type, "events of the type %.*s mean nothing here; EventBridgeRule, CloudWatchEvent and Schedule do",
+                       STR_ARG(type->text));
         } else if (!properties || properties->kind != YNODE_MAP) {
             problem_at(t->problems, properties ? properties : n, "Properties of the event are missing");
         } else {
@@ -190,8 +208,9 @@ static bool is_absent(struct template *t, const struct ynode *n) {
 }
 
 static void check_attributes(struct template *t, const struct ynode *n) {
-    static const char *const known[] = {"Type", "Properties", "Condition", "DependsOn", "Metadata", "DeletionPolicy", "UpdateReplacePolicy",
-                                        "UpdatePolicy", "CreationPolicy", "Connectors", "IgnoreGlobals", NULL};
+    static const char *const known[] = {"Type",           "Properties",     "Condition",           "DependsOn",
+                                        "Metadata",       "DeletionPolicy", "UpdateReplacePolicy", "UpdatePolicy",
+                                        "CreationPolicy", "Connectors",     "IgnoreGlobals",       NULL};
     for (const struct ynode *c = n->child; c; c = c->next) {
         const char *best = NULL;
         size_t least = SIZE_MAX;
@@ -203,13 +222,15 @@ static void check_attributes(struct template *t, const struct ynode *n) {
         if (least && nearest_is_close(c->key, least - 1))
             problem_at(t->problems, &at, "'%.*s' is no attribute of a resource; did you mean %s?", STR_ARG(c->key), best);
         else if (least)
-            problem_at(t->problems, &at, "'%.*s' is no attribute of a resource; Type, Properties, Condition and DependsOn are", STR_ARG(c->key));
+            problem_at(t->problems, &at, "'%.*s' is no attribute of a resource; Type, Properties, Condition and DependsOn are",
+                       STR_ARG(c->key));
     }
 }
 
 static void read_resource(struct template *t, const struct ynode *n) {
     struct ynode at = template_key_place(n);
-    const struct ynode *type = n->kind == YNODE_MAP ? template_get(n, "Type") : NULL, *properties = n->kind == YNODE_MAP ? template_get(n, "Properties") : NULL;
+    const struct ynode *type = n->kind == YNODE_MAP ? template_get(n, "Type") : NULL,
+                       *properties = n->kind == YNODE_MAP ? template_get(n, "Properties") : NULL;
     if (!is_logical_id(n->key)) problem_at(t->problems, &at, "'%.*s' is no logical id: letters and digits are one", STR_ARG(n->key));
     if (n->kind != YNODE_MAP || !type || type->kind != YNODE_STRING || type->tag.p) {
         if (n->kind != YNODE_NULL && (!type || type->kind != YNODE_NULL)) /* null was told of */
@@ -275,7 +296,7 @@ static void warn_types(struct template *t) {
     }
 }
 
-/* ---- values and order ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- values and order ------------------------------------------------------------------------------------ */
 static void need(struct template *t, struct template_resource *r, struct template_resource *to) {
     struct template_edge *e = template_alloc(t, sizeof *e);
     if (!e) return;
@@ -299,7 +320,8 @@ static void depend(struct template *t, struct template_resource *r, const struct
 
 static void work_out(struct template *t, struct template_resource *r) {
     const struct ynode *depends = r->owner ? NULL : template_get(r->node, "DependsOn");
-    for (const struct ynode *n = depends && depends->kind == YNODE_LIST ? depends->child : depends; n; n = depends->kind == YNODE_LIST ? n->next : NULL)
+    for (const struct ynode *n = depends && depends->kind == YNODE_LIST ? depends->child : depends; n;
+         n = depends->kind == YNODE_LIST ? n->next : NULL)
         depend(t, r, n);
     if (r->owner) need(t, r, r->owner);
     t->current = r;
@@ -361,9 +383,10 @@ static void load_resources(struct template *t) {
     template_end_policies(t);
 }
 
-/* ---- outputs -------------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- outputs --------------------------------------------------------------------------------------------- */
 static void read_output(struct template *t, const struct ynode *n) {
-    const struct ynode *value = n->kind == YNODE_MAP ? template_get(n, "Value") : NULL, *export = n->kind == YNODE_MAP ? template_get(n, "Export") : NULL;
+    const struct ynode *value = n->kind == YNODE_MAP ? template_get(n, "Value") : NULL,
+                       *export = n->kind == YNODE_MAP ? template_get(n, "Export") : NULL;
     if (!value) {
         problem_at(t->problems, n, "an output has a Value");
         return;
@@ -391,7 +414,7 @@ static void read_outputs(struct template *t) {
     for (const struct ynode *n = outputs->child; n && !t->no_memory; n = n->next) read_output(t, n);
 }
 
-/* ---- the file -------------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------------------- */
 static void read_template(struct template *t) {
     map_init(&t->by_id);
     map_init(&t->parameters);
@@ -434,7 +457,8 @@ static enum err read_tree(struct str text, struct arena *a, struct rulefile *out
     return err;
 }
 
-enum err template_read(struct str text, const struct rulefile_options *options, struct arena *a, struct rulefile *out, struct fault *fault) {
+enum err template_read(struct str text, const struct rulefile_options *options, struct arena *a, struct rulefile *out,
+                       struct fault *fault) {
     struct ynode *root;
     struct template t = {.arena = a, .problems = &out->problems, .warnings = &out->warnings, .options = options};
     out->is_template = true;

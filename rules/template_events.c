@@ -11,7 +11,7 @@
 
 enum { DECLARED_MAX = 1000000 };
 
-/* ---- requests -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------------------- */
 void template_begin(struct template_request *q) {
     buf_init(&q->out, 0);
     json_init(&q->j, &q->out);
@@ -51,11 +51,11 @@ void template_declare(struct template *t, struct template_request *q, const char
 
 #define WHAT(t, kind, name) arena_printf((t)->arena, kind " %.*s of account %.*s", STR_ARG(name), STR_ARG((t)->options->account))
 
-/* ---- buses ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- buses ----------------------------------------------------------------------------------------------- */
 /* The statements of a bus, from all resources that speak of it. */
 struct template_policy {
-    struct str bus;            /* as the request takes it: a name, or an ARN */
-    const struct ynode *node;  /* the first */
+    struct str bus;           /* as the request takes it: a name, or an ARN */
+    const struct ynode *node; /* the first */
     struct buf statements;
     struct template_policy *next;
 };
@@ -86,15 +86,18 @@ void template_end_policies(struct template *t) {
     size_t n = 0;
     for (size_t i = 0; map_next(&t->policies, &i, &key, &value);) {
         struct template_policy *p = value;
-        if (list) list[n++] = p;
-        else buf_fini(&p->statements);
+        if (list)
+            list[n++] = p;
+        else
+            buf_fini(&p->statements);
     }
     if (n) qsort(list, n, sizeof *list, compare_policies);
     for (size_t i = 0; i < n; i++) {
         struct template_request q;
         template_begin(&q);
         template_member(&q, "EventBusName", list[i]->bus);
-        struct str text = arena_printf(t->arena, "{\"Version\":\"2012-10-17\",\"Statement\":[%.*s]}", STR_ARG(buf_str(&list[i]->statements)));
+        struct str text =
+            arena_printf(t->arena, "{\"Version\":\"2012-10-17\",\"Statement\":[%.*s]}", STR_ARG(buf_str(&list[i]->statements)));
         template_member(&q, "Policy", text);
         template_declare(t, &q, "events.PutPermission", NULL, list[i]->node, WHAT(t, "policy of event bus", list[i]->bus));
         buf_fini(&list[i]->statements);
@@ -141,55 +144,66 @@ void template_load_bus(struct template *t, struct template_resource *r) {
         add_statement(t, p, s, STR_NULL);
 }
 
-/* The old form: Action, Principal and Condition. */
-static void add_permission(struct template *t, struct template_policy *p, const struct ynode *n, struct str sid) {
+/* Is the old form right? *action and *principal get its words. */
+static bool check_permission(struct template *t, const struct ynode *n, struct str *action, struct str *principal) {
     const struct ynode *condition = template_get(n, "Condition"), *who = template_get(n, "Principal");
-    struct str action = template_text(t, template_get(n, "Action")), principal = template_text(t, who);
-    struct json j;
-    struct buf none;
-    if (!action.p || !principal.p) {
+    struct template_request checked;
+    *action = template_text(t, template_get(n, "Action"));
+    *principal = template_text(t, who);
+    if (!action->p || !principal->p) {
         if (!template_has_unknown(n)) problem_at(t->problems, n, "Statement is missing, or Action and Principal");
-        return;
+        return false;
     }
-    if (!account_is_valid(principal) && !str_eqz(principal, "*"))
-        problem_at(t->problems, who, "an account of 12 digits (in quotes), or \"*\", is expected here");
+    bool good = account_is_valid(*principal) || str_eqz(*principal, "*");
+    if (!good) problem_at(t->problems, who, "an account of 12 digits (in quotes), or \"*\", is expected here");
     if (condition && !condition->unknown) {
-        buf_init(&none, 0);
-        json_init(&j, &none);
-        template_write(t, &j, condition, "EventBusPolicy.Condition");
-        buf_fini(&none);
+        template_begin(&checked);
+        template_write(t, &checked.j, condition, "EventBusPolicy.Condition");
+        buf_fini(&checked.out);
     }
-    if (!p) return;
-    if (p->statements.n) buf_addc(&p->statements, ',');
-    buf_addz(&p->statements, "{\"Sid\":");
-    json_quote(&p->statements, sid);
-    buf_addz(&p->statements, ",\"Effect\":\"Allow\",\"Principal\":");
-    if (str_eqz(principal, "*"))
-        buf_addz(&p->statements, "\"*\"");
-    else
-        buf_addf(&p->statements, "{\"AWS\":\"arn:aws:iam::%.*s:root\"}", STR_ARG(account_is_valid(principal) ? principal : STR("")));
-    buf_addz(&p->statements, ",\"Action\":");
-    json_quote(&p->statements, action);
-    bool is_arn = str_starts(p->bus, STR("arn:"));
-    struct str resource = is_arn ? p->bus
-                                 : arena_printf(t->arena, "arn:aws:events:%.*s:%.*s:event-bus/%.*s", STR_ARG(t->options->region),
-                                                STR_ARG(t->options->account), STR_ARG(p->bus));
-    buf_addz(&p->statements, ",\"Resource\":");
-    json_quote(&p->statements, resource);
+    return good;
+}
+
+static void add_condition(struct template *t, struct json *j, const struct ynode *condition) {
     struct str type = template_text(t, template_get(condition, "Type")), key = template_text(t, template_get(condition, "Key")),
                value = template_text(t, template_get(condition, "Value"));
-    if (type.p && key.p && value.p) {
-        json_init(&j, &p->statements);
-        buf_addz(&p->statements, ",\"Condition\":");
+    if (!type.p || !key.p || !value.p) return;
+    json_key(j, STR("Condition"));
+    json_object_begin(j);
+    json_key(j, type);
+    json_object_begin(j);
+    json_key(j, key);
+    json_str(j, value);
+    json_object_end(j);
+    json_object_end(j);
+}
+
+/* The old form: Action, Principal and Condition. */
+static void add_permission(struct template *t, struct template_policy *p, const struct ynode *n, struct str sid) {
+    struct str action, principal;
+    struct json j;
+    if (!check_permission(t, n, &action, &principal) || !p) return;
+    if (p->statements.n) buf_addc(&p->statements, ',');
+    json_init(&j, &p->statements);
+    json_object_begin(&j);
+    json_key_str(&j, "Sid", sid);
+    json_key_str(&j, "Effect", STR("Allow"));
+    if (str_eqz(principal, "*")) {
+        json_key_str(&j, "Principal", principal);
+    } else {
+        json_key(&j, STR("Principal"));
         json_object_begin(&j);
-        json_key(&j, type);
-        json_object_begin(&j);
-        json_key(&j, key);
-        json_str(&j, value);
-        json_object_end(&j);
+        json_key_str(&j, "AWS", arena_printf(t->arena, "arn:aws:iam::%.*s:root", STR_ARG(principal)));
         json_object_end(&j);
     }
-    buf_addc(&p->statements, '}');
+    json_key_str(&j, "Action", action);
+    struct str resource = str_starts(p->bus, STR("arn:"))
+                              ? p->bus
+                              : arena_printf(t->arena, "arn:aws:events:%.*s:%.*s:event-bus/%.*s", STR_ARG(t->options->region),
+                                             STR_ARG(t->options->account), STR_ARG(p->bus));
+    json_key_str(&j, "Resource", resource);
+    if (template_get(n, "Condition")) add_condition(t, &j, template_get(n, "Condition"));
+    json_object_end(&j);
 }
 
 void template_load_bus_policy(struct template *t, struct template_resource *r) {
@@ -207,7 +221,7 @@ void template_load_bus_policy(struct template *t, struct template_resource *r) {
         add_permission(t, p, n, sid);
 }
 
-/* ---- rules ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- rules ----------------------------------------------------------------------------------------------- */
 /* A pattern that stands there as a JSON text: its flaws have their places in that. */
 static void check_pattern_text(struct template *t, const struct ynode *n) {
     struct fault why;
@@ -219,7 +233,8 @@ static void check_pattern_text(struct template *t, const struct ynode *n) {
 void template_check_rule(struct template *t, const struct template_rule *rule) {
     struct schedule *s = NULL;
     if (rule->pattern && rule->pattern->kind == YNODE_STRING && template_document(t, rule->pattern).p) check_pattern_text(t, rule->pattern);
-    if (rule->pattern && rule->pattern->kind == YNODE_MAP && !template_has_unknown(rule->pattern) && pattern_flaws(rule->pattern, t->problems))
+    if (rule->pattern && rule->pattern->kind == YNODE_MAP && !template_has_unknown(rule->pattern) &&
+        pattern_flaws(rule->pattern, t->problems))
         t->no_memory = true;
     if (rule->schedule.p && schedule_parse(rule->schedule, &s, NULL))
         problem_at(t->problems, rule->node, "'%.*s' is no schedule; rate(5 minutes) and cron(0 12 * * ? *) are", STR_ARG(rule->schedule));
@@ -239,7 +254,8 @@ static bool path_is_good(struct template *t, const struct ynode *n, struct str t
 static void check_input(struct template *t, const struct ynode *n) {
     const struct ynode *path = template_get(n, "InputPath"), *transformer = template_get(n, "InputTransformer"),
                        *paths = transformer ? template_get(transformer, "InputPathsMap") : NULL;
-    struct transform_spec spec = {.target_id = template_get(n, "Id") && template_get(n, "Id")->kind < YNODE_LIST ? template_get(n, "Id")->text : n->key};
+    struct transform_spec spec = {
+        .target_id = template_get(n, "Id") && template_get(n, "Id")->kind < YNODE_LIST ? template_get(n, "Id")->text : n->key};
     struct transform *made = NULL;
     struct fault fault;
     if (template_has_unknown(n)) return;
@@ -268,7 +284,8 @@ void template_write_target(struct template *t, struct json *j, const struct ynod
     template_write(t, j, n, "Target");
     json_object_end(j);
     if (where && where->kind == YNODE_STRING && !arn_parse(where->text, &arn))
-        problem_at(t->problems, where, "this is not an ARN: arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE; of a resource of this template, Fn::GetAtt gives its Arn");
+        problem_at(t->problems, where,
+                   "this is not an ARN: arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE; of a resource of this template, Fn::GetAtt gives its Arn");
     if (path && path->kind == YNODE_STRING) path_is_good(t, path, path->text);
     check_input(t, n);
 }
@@ -279,8 +296,8 @@ static bool is_left_out(struct template *t, const struct ynode *target) {
     struct template_resource *r = arn && arn->kind == YNODE_STRING ? map_get(&t->left_out, arn->text) : NULL;
     if (!r) return false;
     struct str type = template_text(t, template_get(r->node, "Type"));
-    problem_at(t->warnings, arn, "the target %.*s is left out: %.*s is an %.*s, which means nothing here", STR_ARG(id ? id->text : STR("")), STR_ARG(r->id),
-               STR_ARG(type));
+    problem_at(t->warnings, arn, "the target %.*s is left out: %.*s is an %.*s, which means nothing here", STR_ARG(id ? id->text : STR("")),
+               STR_ARG(r->id), STR_ARG(type));
     return true;
 }
 
@@ -331,7 +348,7 @@ void template_load_rule(struct template *t, struct template_resource *r) {
     load_targets(t, r, template_get(n, "Targets"), bus_name, what);
 }
 
-/* ---- archives, connections, API destinations --------------------------------------------------------------------------------------------------- */
+/* ---- archives, connections, API destinations ------------------------------------------------------------- */
 void template_load_archive(struct template *t, struct template_resource *r) {
     const struct ynode *n = r->properties, *source = template_get(n, "SourceArn"), *pattern = template_get(n, "EventPattern");
     struct arn arn;
@@ -340,7 +357,8 @@ void template_load_archive(struct template *t, struct template_resource *r) {
     template_member(&q, "ArchiveName", r->name);
     template_write(t, &q.j, n, "Archive");
     struct str bus = template_text(t, source);
-    if (bus.p && (!arn_parse(bus, &arn) || !arn_name(&arn, "event-bus").n)) problem_at(t->problems, source, "the ARN of an event bus is expected here");
+    if (bus.p && (!arn_parse(bus, &arn) || !arn_name(&arn, "event-bus").n))
+        problem_at(t->problems, source, "the ARN of an event bus is expected here");
     template_member(&q, "EventSourceArn", bus);
     template_check_rule(t, &(struct template_rule){.pattern = pattern});
     template_declare(t, &q, "events.CreateArchive", "events.UpdateArchive", n, WHAT(t, "archive", r->name));
@@ -359,5 +377,6 @@ void template_load_destination(struct template *t, struct template_resource *r) 
     template_begin(&q);
     template_member(&q, "Name", r->name);
     template_write(t, &q.j, r->properties, "ApiDestination");
-    template_declare(t, &q, "events.CreateApiDestination", "events.UpdateApiDestination", r->properties, WHAT(t, "API destination", r->name));
+    template_declare(t, &q, "events.CreateApiDestination", "events.UpdateApiDestination", r->properties,
+                     WHAT(t, "API destination", r->name));
 }

@@ -8,7 +8,7 @@
 
 enum { MATCH_STEPS_MAX = 100000, MATCH_HEAP_KIB = 1024, PATTERN_CODE_MAX = 4096 };
 
-/* ---- parameters ------------------------------------------------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------------------ */
 static bool is_list_type(struct str type) { return str_eqz(type, "CommaDelimitedList") || str_starts(type, STR("List<")); }
 
 static bool is_number_type(struct str type) { return str_eqz(type, "Number") || str_eqz(type, "List<Number>"); }
@@ -136,7 +136,8 @@ static void check_bounds(struct checked *c) {
         bool out = bounds[i].least ? measure < bound : measure > bound;
         if (out && (bounds[i].length || is_number))
             refuse(c, "'%.*s' is %s than %s %.*s", STR_ARG(c->value),
-                   bounds[i].length ? (bounds[i].least ? "shorter" : "longer") : (bounds[i].least ? "less" : "more"), bounds[i].key, STR_ARG(n->text));
+                   bounds[i].length ? (bounds[i].least ? "shorter" : "longer") : (bounds[i].least ? "less" : "more"), bounds[i].key,
+                   STR_ARG(n->text));
     }
 }
 
@@ -181,8 +182,8 @@ static struct ynode *parameter_value(struct template *t, const struct ynode *p, 
     if (!unknown) return NULL;
     unknown->unknown = true;
     if (!given.p && stored) {
-        problem_at(t->problems, &place, "%.*s is read from the parameter store of AWS; give its value with --parameter %.*s=VALUE", STR_ARG(p->key),
-                   STR_ARG(p->key));
+        problem_at(t->problems, &place, "%.*s is read from the parameter store of AWS; give its value with --parameter %.*s=VALUE",
+                   STR_ARG(p->key), STR_ARG(p->key));
         return unknown;
     }
     if (!given.p && !fallback) {
@@ -216,14 +217,16 @@ static void read_parameter(struct template *t, const struct ynode *p) {
     const struct ynode *kind = template_get(p, "Type");
     struct str type = template_text(t, kind);
     if (type.p && !is_parameter_type(type))
-        problem_at(t->problems, kind, "'%.*s' is no type of a parameter; String, Number, List<Number> and CommaDelimitedList are", STR_ARG(type));
+        problem_at(t->problems, kind, "'%.*s' is no type of a parameter; String, Number, List<Number> and CommaDelimitedList are",
+                   STR_ARG(type));
     struct ynode *value = parameter_value(t, p, type, given_value(t, p->key));
     if (!value || !map_put(&t->parameters, p->key, value, NULL)) t->no_memory = true;
 }
 
 void template_parameters(struct template *t) {
     const struct ynode *section = template_get(t->root, "Parameters");
-    if (section && section->kind != YNODE_MAP && section->kind != YNODE_NULL) problem_at(t->problems, section, "a mapping of names is expected here");
+    if (section && section->kind != YNODE_MAP && section->kind != YNODE_NULL)
+        problem_at(t->problems, section, "a mapping of names is expected here");
     for (const struct ynode *p = section && section->kind == YNODE_MAP ? section->child : NULL; p; p = p->next) read_parameter(t, p);
 }
 
@@ -235,8 +238,8 @@ static struct str pseudo_text(struct template *t, struct str name) {
     if (str_eqz(name, "URLSuffix")) return STR("amazonaws.com");
     if (str_eqz(name, "StackName")) return o->stack;
     if (str_eqz(name, "StackId"))
-        return arena_printf(t->arena, "arn:aws:cloudformation:%.*s:%.*s:stack/%.*s/%.*s", STR_ARG(o->region), STR_ARG(o->account), STR_ARG(o->stack),
-                            STR_ARG(template_uuid(t, STR("stack"), o->stack)));
+        return arena_printf(t->arena, "arn:aws:cloudformation:%.*s:%.*s:stack/%.*s/%.*s", STR_ARG(o->region), STR_ARG(o->account),
+                            STR_ARG(o->stack), STR_ARG(template_uuid(t, STR("stack"), o->stack)));
     return STR_NULL;
 }
 
@@ -251,9 +254,10 @@ const struct ynode *template_parameter(struct template *t, struct str name, bool
     return n;
 }
 
-/* ---- mappings --------------------------------------------------------------------------------------------------------------------- */
+/* ---- mappings -------------------------------------------------------------------------------------------- */
 /* `what` begins the sentence: "there is no mapping", "the mapping Sizes has no key". */
-static const struct ynode *find_in(struct template *t, const struct ynode *at, const struct ynode *map, struct str key, const char *what, bool quiet) {
+static const struct ynode *find_in(struct template *t, const struct ynode *at, const struct ynode *map, struct str key, const char *what,
+                                   bool quiet) {
     const struct ynode *found = map && map->kind == YNODE_MAP ? ynode_get(map, key) : NULL, *best = NULL;
     size_t least = SIZE_MAX;
     if (found || quiet) return found;
@@ -265,12 +269,13 @@ static const struct ynode *find_in(struct template *t, const struct ynode *at, c
         }
     }
     bool offer = best && nearest_is_close(key, least);
-    problem_at(t->problems, at, "%s '%.*s'%s%.*s%s", what, STR_ARG(key), offer ? "; did you mean " : "", STR_ARG(offer ? best->key : STR("")),
-               offer ? "?" : "");
+    problem_at(t->problems, at, "%s '%.*s'%s%.*s%s", what, STR_ARG(key), offer ? "; did you mean " : "",
+               STR_ARG(offer ? best->key : STR("")), offer ? "?" : "");
     return NULL;
 }
 
-const struct ynode *template_mapping(struct template *t, const struct ynode *at, struct str map, struct str first, struct str second, bool quiet) {
+const struct ynode *template_mapping(struct template *t, const struct ynode *at, struct str map, struct str first, struct str second,
+                                     bool quiet) {
     const struct ynode *n = find_in(t, at, template_get(t->root, "Mappings"), map, "there is no mapping", quiet);
     struct str what = arena_printf(t->arena, "the mapping %.*s has no key", STR_ARG(map));
     if (!what.p) t->no_memory = true;
@@ -278,7 +283,7 @@ const struct ynode *template_mapping(struct template *t, const struct ynode *at,
     return n && what.p ? find_in(t, at, n, second, what.p, quiet) : NULL;
 }
 
-/* ---- conditions --------------------------------------------------------------------------------------------------------------------- */
+/* ---- conditions ------------------------------------------------------------------------------------------ */
 struct template_condition {
     const struct ynode *node;
     enum { CONDITION_NEW, CONDITION_OPEN, CONDITION_TRUE, CONDITION_FALSE, CONDITION_UNKNOWN } state;
@@ -320,7 +325,8 @@ bool template_condition(struct template *t, const struct ynode *at, struct str n
 void template_conditions(struct template *t) {
     const struct ynode *section = template_get(t->root, "Conditions");
     bool known;
-    if (section && section->kind != YNODE_MAP && section->kind != YNODE_NULL) problem_at(t->problems, section, "a mapping of names is expected here");
+    if (section && section->kind != YNODE_MAP && section->kind != YNODE_NULL)
+        problem_at(t->problems, section, "a mapping of names is expected here");
     if (!section || section->kind != YNODE_MAP) return;
     for (const struct ynode *n = section->child; n; n = n->next) {
         struct template_condition *c = template_alloc(t, sizeof *c);

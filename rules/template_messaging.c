@@ -4,7 +4,7 @@
 
 #define WHAT(t, kind, name) arena_printf((t)->arena, kind " %.*s of account %.*s", STR_ARG(name), STR_ARG((t)->options->account))
 
-/* ---- queues ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- queues ---------------------------------------------------------------------------------------------- */
 /* "https://host/ACCOUNT/NAME", an ARN, or a name: the name, when the queue is of this account. */
 static struct str queue_name(const struct template *t, struct str text) {
     struct arn arn;
@@ -80,7 +80,7 @@ void template_load_queue_policy(struct template *t, struct template_resource *r)
     }
 }
 
-/* ---- topics ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- topics ---------------------------------------------------------------------------------------------- */
 static void set_topic(struct template *t, struct str arn, const char *name, struct str value, const struct ynode *node) {
     struct template_request q;
     if (!arn.p || !value.p) return;
@@ -116,7 +116,8 @@ static void load_subscription(struct template *t, const struct ynode *n, struct 
     template_write(t, &q.j, n, section);
     json_object_end(&q.j);
     bool left_out = endpoint.p && map_get(&t->left_out, endpoint), here = !protocol.p || is_protocol(protocol);
-    if (protocol.p && !here) problem_at(t->warnings, how, "the protocol %.*s means nothing here; the subscription is left out", STR_ARG(protocol));
+    if (protocol.p && !here)
+        problem_at(t->warnings, how, "the protocol %.*s means nothing here; the subscription is left out", STR_ARG(protocol));
     if (left_out) problem_at(t->warnings, where, "the subscription is left out: its endpoint means nothing here");
     if (filter && filter->kind != YNODE_MAP && filter->kind != YNODE_STRING) here = false; /* told */
     if (!topic.p || !protocol.p || !endpoint.p || !here || left_out)
@@ -163,7 +164,7 @@ void template_load_topic_policy(struct template *t, struct template_resource *r)
         set_topic(t, template_text(t, n), "Policy", policy, r->properties);
 }
 
-/* ---- streams and log groups ----------------------------------------------------------------------------------------------------------------- */
+/* ---- streams and log groups ------------------------------------------------------------------------------ */
 void template_load_stream(struct template *t, struct template_resource *r) {
     struct template_request q;
     template_begin(&q);

@@ -10,13 +10,13 @@ enum property_kind {
     NUMBER_TEXT, /* the same, written as a string */
     FLAG,        /* true or false */
     FLAG_TEXT,
-    DOCUMENT,    /* a mapping, or a string with JSON in it: written as a string with JSON in it */
-    ANY,         /* as it is */
-    SECTION,     /* a mapping with properties of its own: those of `sub` */
+    DOCUMENT,     /* a mapping, or a string with JSON in it: written as a string with JSON in it */
+    ANY,          /* as it is */
+    SECTION,      /* a mapping with properties of its own: those of `sub` */
     SECTION_TEXT, /* the same, written as a string with JSON in it */
-    TEXTS,       /* a list of scalars */
-    TEXT_MAP,    /* names and scalars */
-    TAGS,        /* a list of {Key, Value} */
+    TEXTS,        /* a list of scalars */
+    TEXT_MAP,     /* names and scalars */
+    TAGS,         /* a list of {Key, Value} */
 };
 
 static const struct property {
@@ -38,7 +38,7 @@ static const struct property {
 };
 enum { PROPERTIES = sizeof properties / sizeof properties[0] };
 
-/* ---- scalars ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- scalars --------------------------------------------------------------------------------------------- */
 struct str template_text(struct template *t, const struct ynode *n) {
     if (!n || n->unknown || n->kind == YNODE_NULL) return STR_NULL;
     if (n->kind < YNODE_LIST && !n->tag.p) return n->text;
@@ -90,7 +90,7 @@ struct str template_document(struct template *t, const struct ynode *n) {
     return template_keep(t, &out);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------------------- */
 static void write_texts(struct template *t, struct json *j, const struct ynode *n) {
     json_array_begin(j);
     for (const struct ynode *c = n->kind == YNODE_LIST ? n->child : n; c; c = n->kind == YNODE_LIST ? c->next : NULL) {

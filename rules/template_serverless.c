@@ -26,7 +26,8 @@ static struct ynode *merge(struct template *t, const struct ynode *globals, cons
     struct ynode *to = template_node(t, own, parent, own->kind, own->text), **slot = to ? &to->child : NULL;
     for (const struct ynode *g = globals->child; to && g; g = g->next) {
         const struct ynode *mine = own->kind == YNODE_MAP ? ynode_get(own, g->key) : NULL;
-        bool both = mine && ((is_plain(mine, YNODE_MAP) && is_plain(g, YNODE_MAP)) || (is_plain(mine, YNODE_LIST) && is_plain(g, YNODE_LIST)));
+        bool both =
+            mine && ((is_plain(mine, YNODE_MAP) && is_plain(g, YNODE_MAP)) || (is_plain(mine, YNODE_LIST) && is_plain(g, YNODE_LIST)));
         if (mine && !both) continue;
         struct ynode *child = both ? merge(t, g, mine, to) : copy_shallow(t, g, to, g);
         if (!child) return NULL;

@@ -1,6 +1,7 @@
 /* A template being read: what the template_*.c files share. One thread.
  *
- *   tree -> parameters -> conditions -> resources: names, values (template_value.c) -> order -> operations (template_events.c ...) -> outputs */
+ *   tree -> parameters -> conditions -> resources: names, values (template_value.c) -> order -> operations (template_events.c ...) ->
+ * outputs */
 #ifndef RULES_TEMPLATE_STATE_H
 #define RULES_TEMPLATE_STATE_H
 
@@ -37,8 +38,8 @@ struct template_resource {
     struct ynode *properties;         /* worked out; a map */
     struct str name;                  /* physical name, once it was asked for */
     struct template_edge *needs;
-    bool absent;                      /* its condition is false */
-    bool naming;                      /* its name is being worked out */
+    bool absent; /* its condition is false */
+    bool naming; /* its name is being worked out */
     enum { ORDER_NEW, ORDER_OPEN, ORDER_DONE } order;
 };
 
@@ -49,13 +50,13 @@ struct template {
     const struct ynode *root, *globals;
     struct template_resource *resources;
     size_t resource_count;
-    struct map by_id;      /* struct template_resource */
-    struct map parameters; /* struct ynode: the value */
-    struct map conditions; /* struct template_condition */
-    struct map policies;   /* struct template_policy: statements of a bus, by its name */
-    struct map left_out;   /* ARN or name of what means nothing here -> struct template_resource */
+    struct map by_id;                  /* struct template_resource */
+    struct map parameters;             /* struct ynode: the value */
+    struct map conditions;             /* struct template_condition */
+    struct map policies;               /* struct template_policy: statements of a bus, by its name */
+    struct map left_out;               /* ARN or name of what means nothing here -> struct template_resource */
     struct template_resource *current; /* whose values are being worked out; NULL: nobody's */
-    bool in_conditions;    /* resources have no values there */
+    bool in_conditions;                /* resources have no values there */
     struct declared *items;
     size_t count, cap;
     struct rulefile_output *outputs;
@@ -76,7 +77,8 @@ void template_conditions(struct template *t);
 /* The value of a parameter or pseudo parameter; NULL: there is none of that name. *no_value: it is AWS::NoValue. */
 const struct ynode *template_parameter(struct template *t, struct str name, bool *no_value);
 /* Of the mapping, or NULL (told at `at`, unless quiet). */
-const struct ynode *template_mapping(struct template *t, const struct ynode *at, struct str map, struct str first, struct str second, bool quiet);
+const struct ynode *template_mapping(struct template *t, const struct ynode *at, struct str map, struct str first, struct str second,
+                                     bool quiet);
 /* Is the named condition true? *known is false when that could not be worked out (which was told). `at` names it. */
 bool template_condition(struct template *t, const struct ynode *at, struct str name, bool *known);
 
@@ -104,8 +106,8 @@ struct str template_generated_name(struct template *t, struct str id, size_t max
 struct str template_uuid(struct template *t, struct str kind, struct str name);
 
 /* ---- template_properties.c: the table of properties, and what is written with it ---- */
-/* Tells unknown properties (warnings), missing ones and wrong types (problems) of a map, and writes the members that the request takes as they
- * are. `j` is within an object. */
+/* Tells unknown properties (warnings), missing ones and wrong types (problems) of a map, and writes the members that the request takes as
+ * they are. `j` is within an object. */
 void template_write(struct template *t, struct json *j, const struct ynode *map, const char *section);
 /* Scalars; absent when n is NULL, unknown, or of another type (told). */
 struct str template_text(struct template *t, const struct ynode *n);
@@ -121,7 +123,8 @@ struct template_request {
 };
 void template_begin(struct template_request *q);
 void template_member(struct template_request *q, const char *key, struct str value);
-void template_declare(struct template *t, struct template_request *q, const char *operation, const char *update, const struct ynode *node, struct str what);
+void template_declare(struct template *t, struct template_request *q, const char *operation, const char *update, const struct ynode *node,
+                      struct str what);
 
 /* ---- what the types become ---- */
 void template_load_bus(struct template *t, struct template_resource *r);

@@ -5,7 +5,7 @@
 #include "nearest.h"
 #include "template_state.h"
 
-/* ---- types -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- types ----------------------------------------------------------------------------------------------- */
 static const struct template_type types[] = {
     {"AWS::Events::EventBus", "EventBus", "Name", 256, false, template_load_bus},
     {"AWS::Events::EventBusPolicy", "EventBusPolicy", NULL, 64, false, template_load_bus_policy},
@@ -60,7 +60,7 @@ const char *template_nearest_type(struct str name) {
     return least <= 3 ? best : NULL; /* all names are long and begin alike: few letters must differ */
 }
 
-/* ---- names ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------------------- */
 struct str template_generated_name(struct template *t, struct str id, size_t max) {
     uint8_t digest[32];
     char hex[17];
@@ -123,7 +123,7 @@ struct str template_name_of(struct template *t, struct template_resource *r) {
     return name;
 }
 
-/* ---- attributes ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- attributes ------------------------------------------------------------------------------------------ */
 /* %r region, %a account, %n name, %b "BUS/" on a bus of its own, %u a UUID, %i logical id. An attribute "" is what Ref gives. */
 static const struct {
     const char *type, *attribute, *form;
@@ -222,7 +222,8 @@ static void tell_attributes(struct template *t, const struct ynode *at, const st
     buf_fini(&known);
 }
 
-/* Of a type that nobody here knows: "AWS::Some::Thing" -> an ARN of the service "some" when it is asked for one, else words that tell it. */
+/* Of a type that nobody here knows: "AWS::Some::Thing" -> an ARN of the service "some" when it is asked for one, else words that tell it.
+ */
 static struct str other_attribute(struct template *t, struct template_resource *r, struct str attribute) {
     struct str type = template_text(t, template_get(r->node, "Type")), piece = STR_NULL, none;
     char service[64] = "aws";

@@ -1,4 +1,5 @@
-/* Values of a template: a tree with its functions worked out. Each function is a row of one table; a result stands in the place of its call. */
+/* Values of a template: a tree with its functions worked out. Each function is a row of one table; a result stands in the place of its
+ * call. */
 #include "template_state.h"
 
 #include "hash.h"
@@ -10,7 +11,7 @@ struct call {
     const struct ynode *arg; /* long form: the member's value; short form: the node itself, without its tag */
 };
 
-/* ---- nodes ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------------------- */
 struct ynode *template_node(struct template *t, const struct ynode *at, const struct ynode *parent, enum ynode_kind kind, struct str text) {
     struct ynode *n = template_alloc(t, sizeof *n);
     if (!n) return NULL;
@@ -70,10 +71,12 @@ static struct ynode *in_place(struct ynode *n, const struct ynode *at, const str
     return n;
 }
 
-/* ---- calls ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------------------- */
 static bool is_function_key(struct str key) { return str_eqz(key, "Ref") || str_starts(key, STR("Fn::")); }
 
-bool template_is_call(const struct ynode *n) { return n->tag.p || (n->kind == YNODE_MAP && n->count == 1 && is_function_key(n->child->key)); }
+bool template_is_call(const struct ynode *n) {
+    return n->tag.p || (n->kind == YNODE_MAP && n->count == 1 && is_function_key(n->child->key));
+}
 
 static bool call_of(struct template *t, const struct ynode *n, struct call *c) {
     *c = (struct call){.at = n, .name = n->tag};
@@ -104,11 +107,12 @@ static bool scalar(struct template *t, const struct call *c, const struct ynode 
         *text = v->text;
         return true;
     }
-    if (!v || !v->unknown) problem_at(t->problems, n, "%.*s takes text here, not a %s", STR_ARG(c->name), !v ? "value that is left out" : "list or a mapping");
+    if (!v || !v->unknown)
+        problem_at(t->problems, n, "%.*s takes text here, not a %s", STR_ARG(c->name), !v ? "value that is left out" : "list or a mapping");
     return false;
 }
 
-/* ---- Ref, GetAtt ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Ref, GetAtt ----------------------------------------------------------------------------------------- */
 static bool need(struct template *t, struct template_resource *to) {
     if (!t->current) return true;
     for (const struct template_edge *e = t->current->needs; e; e = e->next)
@@ -148,7 +152,8 @@ static void tell_unknown_name(struct template *t, const struct ynode *at, struct
     if (best) nearest = best->id;
     for (size_t i = 0; map_next(&t->parameters, &i, &parameter, &value);) {
         size_t distance = nearest_distance(name, parameter);
-        if (distance < least || (distance == least && str_cmp(parameter, nearest) < 0)) least = distance, nearest = ((struct ynode *)value)->key;
+        if (distance < least || (distance == least && str_cmp(parameter, nearest) < 0))
+            least = distance, nearest = ((struct ynode *)value)->key;
     }
     if (nearest.p && nearest_is_close(name, least))
         problem_at(t->problems, at, "there is no parameter or resource '%.*s'; did you mean %.*s?", STR_ARG(name), STR_ARG(nearest));
@@ -192,17 +197,20 @@ static struct ynode *value_getatt(struct template *t, const struct call *c, cons
     return text.p ? text_node(t, c, parent, text) : unknown(t, c->at, parent);
 }
 
-/* ---- Sub --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Sub ------------------------------------------------------------------------------------------------- */
 static bool is_name(struct str s) {
     for (size_t i = 0; i < s.n; i++)
-        if (!((s.p[i] | 0x20) >= 'a' && (s.p[i] | 0x20) <= 'z') && !(s.p[i] >= '0' && s.p[i] <= '9') && s.p[i] != '.' && s.p[i] != ':') return false;
+        if (!((s.p[i] | 0x20) >= 'a' && (s.p[i] | 0x20) <= 'z') && !(s.p[i] >= '0' && s.p[i] <= '9') && s.p[i] != '.' && s.p[i] != ':')
+            return false;
     return s.n > 0;
 }
 
-static bool add_variable(struct template *t, const struct call *c, const struct ynode *at, struct str name, const struct ynode *variables, struct buf *out) {
+static bool add_variable(struct template *t, const struct call *c, const struct ynode *at, struct str name, const struct ynode *variables,
+                         struct buf *out) {
     bool no_value;
     struct str text = STR_NULL, id, attribute = name;
-    const struct ynode *variable = variables ? ynode_get(variables, name) : NULL, *p = variable ? NULL : template_parameter(t, name, &no_value);
+    const struct ynode *variable = variables ? ynode_get(variables, name) : NULL,
+                       *p = variable ? NULL : template_parameter(t, name, &no_value);
     if (variable) {
         if (!scalar(t, c, variable, &text)) return false;
     } else if (p && (p->unknown || p->kind >= YNODE_LIST)) {
@@ -245,7 +253,8 @@ static bool substitute(struct template *t, const struct call *c, const struct yn
         if (name.n && name.p[0] == '!') {
             buf_addf(out, "${%.*s}", STR_ARG(str_skip(name, 1)));
         } else if (!is_name(name)) {
-            problem_at(t->problems, at, "${%.*s} names nothing; ${Name}, ${Resource.Attribute} and ${!Literal} can stand here", STR_ARG(name));
+            problem_at(t->problems, at, "${%.*s} names nothing; ${Name}, ${Resource.Attribute} and ${!Literal} can stand here",
+                       STR_ARG(name));
             good = false;
         } else {
             good &= add_variable(t, c, at, name, variables, out);
@@ -282,7 +291,7 @@ static struct ynode *value_sub(struct template *t, const struct call *c, const s
     return finish_text(t, c, parent, &out, good);
 }
 
-/* ---- lists ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------------------- */
 /* A list that may be the result of a function; NULL: unknown, or no list (told). */
 static struct ynode *list_of(struct template *t, const struct call *c, const struct ynode *n) {
     struct ynode *v = template_value(t, n, n->parent);
@@ -368,7 +377,7 @@ static struct ynode *value_length(struct template *t, const struct call *c, cons
     return text.p ? template_node(t, c->at, parent, YNODE_NUMBER, text) : unknown(t, c->at, parent);
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the rest -------------------------------------------------------------------------------------------- */
 static struct ynode *value_if(struct template *t, const struct call *c, const struct ynode *parent) {
     bool known;
     const struct ynode *args = arguments(t, c, 3, 3, "a condition, what holds when it is true, and what otherwise: [Name, a, b]");
@@ -410,7 +419,9 @@ static struct ynode *value_json(struct template *t, const struct call *c, const 
 }
 
 static struct ynode *value_import(struct template *t, const struct call *c, const struct ynode *parent) {
-    return refuse(t, c->at, parent, "Fn::ImportValue takes what another stack exports, and that is not known here; make it a parameter, and give it with --parameter");
+    return refuse(
+        t, c->at, parent,
+        "Fn::ImportValue takes what another stack exports, and that is not known here; make it a parameter, and give it with --parameter");
 }
 
 static struct ynode *value_cloud(struct template *t, const struct call *c, const struct ynode *parent) {
@@ -418,7 +429,8 @@ static struct ynode *value_cloud(struct template *t, const struct call *c, const
 }
 
 static struct ynode *value_condition(struct template *t, const struct call *c, const struct ynode *parent) {
-    return refuse(t, c->at, parent, "%.*s says true or false, which is a condition and no value; it stands in Conditions, and Fn::If asks for it by its name",
+    return refuse(t, c->at, parent,
+                  "%.*s says true or false, which is a condition and no value; it stands in Conditions, and Fn::If asks for it by its name",
                   STR_ARG(c->name));
 }
 
@@ -426,10 +438,26 @@ static const struct function {
     const char *name;
     struct ynode *(*value)(struct template *t, const struct call *c, const struct ynode *parent);
 } functions[] = {
-    {"Ref", value_ref},           {"GetAtt", value_getatt},  {"Sub", value_sub},         {"Join", value_join},         {"If", value_if},
-    {"FindInMap", value_find},    {"Select", value_select},  {"Split", value_split},     {"Base64", value_base64},     {"GetAZs", value_azs},
-    {"Length", value_length},     {"ToJsonString", value_json}, {"ImportValue", value_import}, {"Cidr", value_cloud},  {"Transform", value_cloud},
-    {"GetStackOutput", value_cloud}, {"Equals", value_condition}, {"And", value_condition}, {"Or", value_condition},   {"Not", value_condition},
+    {"Ref", value_ref},
+    {"GetAtt", value_getatt},
+    {"Sub", value_sub},
+    {"Join", value_join},
+    {"If", value_if},
+    {"FindInMap", value_find},
+    {"Select", value_select},
+    {"Split", value_split},
+    {"Base64", value_base64},
+    {"GetAZs", value_azs},
+    {"Length", value_length},
+    {"ToJsonString", value_json},
+    {"ImportValue", value_import},
+    {"Cidr", value_cloud},
+    {"Transform", value_cloud},
+    {"GetStackOutput", value_cloud},
+    {"Equals", value_condition},
+    {"And", value_condition},
+    {"Or", value_condition},
+    {"Not", value_condition},
     {"Condition", value_condition},
 };
 
@@ -445,8 +473,8 @@ static struct ynode *call_value(struct template *t, const struct ynode *n, const
     }
     struct ynode at = template_key_place(c.arg);
     bool offer = nearest_is_close(c.name, least);
-    problem_at(t->problems, &at, "Fn::%.*s is no function that is known here%s%s%s", STR_ARG(c.name), offer ? "; did you mean Fn::" : "", offer ? best->name : "",
-               offer ? "?" : "");
+    problem_at(t->problems, &at, "Fn::%.*s is no function that is known here%s%s%s", STR_ARG(c.name), offer ? "; did you mean Fn::" : "",
+               offer ? best->name : "", offer ? "?" : "");
     return unknown(t, n, parent);
 }
 
@@ -474,7 +502,7 @@ struct ynode *template_value(struct template *t, const struct ynode *n, const st
     return template_is_call(n) ? call_value(t, n, parent) : copy(t, n, parent);
 }
 
-/* ---- truth ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- truth ----------------------------------------------------------------------------------------------- */
 static bool same_value(const struct ynode *a, const struct ynode *b) {
     if (a->kind >= YNODE_LIST || b->kind >= YNODE_LIST) {
         if (a->kind != b->kind || a->count != b->count) return false;

@@ -147,7 +147,8 @@ static bool read_sixties(struct str s, int64_t *value) {
     *value = 0;
     if (!s.n || s.p[0] < '1' || s.p[0] > '9') return false;
     for (int64_t n; str_cut(&s, ':', &piece); parts++) {
-        if (piece.n > 12 || !read_digits(piece, 10, &n) || (parts && (piece.n > 2 || n > 59)) || *value > INT64_MAX / 3600 - 60) return false;
+        if (piece.n > 12 || !read_digits(piece, 10, &n) || (parts && (piece.n > 2 || n > 59)) || *value > INT64_MAX / 3600 - 60)
+            return false;
         *value = *value * 60 + n;
     }
     return parts > 1;
@@ -195,20 +196,23 @@ static enum ynode_kind old_float(struct str *text, struct arena *a, const struct
         return YNODE_STRING;
     }
     snprintf(number, sizeof number, "%.17g", value);
-    problem_at(warnings, n, "%.*s is the number %s to CloudFormation; write that, or put it in quotes if it is text", STR_ARG(*text), number);
+    problem_at(warnings, n, "%.*s is the number %s to CloudFormation; write that, or put it in quotes if it is text", STR_ARG(*text),
+               number);
     *text = arena_str(a, str_from(number));
     return YNODE_NUMBER;
 }
 
 /* YAML 1.1 without what CloudFormation leaves out of it (timestamps, null). */
-static enum ynode_kind template_kind(struct str *text, struct arena *a, const struct ynode *n, struct problems *p, struct problems *warnings) {
-    static const char *const yes[] = {"yes", "Yes", "YES", "on", "On", "ON", NULL}, *const no[] = {"no", "No", "NO", "off", "Off", "OFF", NULL};
+static enum ynode_kind template_kind(struct str *text, struct arena *a, const struct ynode *n, struct problems *p,
+                                     struct problems *warnings) {
+    static const char *const yes[] = {"yes", "Yes", "YES", "on", "On", "ON", NULL}, *const no[] = {"no",  "No",  "NO", "off",
+                                                                                                   "Off", "OFF", NULL};
     int64_t value;
     struct str s = *text;
     if (one_of(s, yes) || one_of(s, no)) {
         *text = one_of(s, yes) ? STR("true") : STR("false");
-        problem_at(warnings, n, "%.*s is the boolean %.*s to CloudFormation; write that, or \"%.*s\" if it is text", STR_ARG(s), STR_ARG(*text),
-                   STR_ARG(s));
+        problem_at(warnings, n, "%.*s is the boolean %.*s to CloudFormation; write that, or \"%.*s\" if it is text", STR_ARG(s),
+                   STR_ARG(*text), STR_ARG(s));
         return YNODE_BOOL;
     }
     if (is_json_number(s)) return YNODE_NUMBER;
@@ -272,15 +276,16 @@ static void tell_syntax(struct builder *b, int line, int column) {
     const char *at = p->problem && strstr(p->problem, "cannot start any token") ? byte_at(b->text, line, column) : NULL;
     int begin = (int)p->context_mark.line + 1, begin_column = (int)p->context_mark.column + 1;
     char where[80] = "";
-    if (p->context && (begin < line || (begin == line && begin_column < column)) && strncmp(p->context, "while scanning for the next", 27) != 0)
+    if (p->context && (begin < line || (begin == line && begin_column < column)) &&
+        strncmp(p->context, "while scanning for the next", 27) != 0)
         snprintf(where, sizeof where, " that began at line %d, column %d", begin, begin_column);
     if ((at && *at == '\t') || (p->problem && strstr(p->problem, "tab character")))
         problem_add(b->problems, line, column, STR(""), "a tab cannot indent in YAML; use blanks");
     else if (at && (*at == '@' || *at == '`' || *at == '%'))
         problem_add(b->problems, line, column, STR(""), "'%c' cannot begin a value in YAML; put the value in quotes", *at);
     else
-        problem_add(b->problems, line, column, STR(""), "this is not YAML: %s%s%s%s", p->problem ? p->problem : "unreadable", p->context ? ", " : "",
-                    p->context ? p->context : "", where);
+        problem_add(b->problems, line, column, STR(""), "this is not YAML: %s%s%s%s", p->problem ? p->problem : "unreadable",
+                    p->context ? ", " : "", p->context ? p->context : "", where);
 }
 
 static bool next(struct builder *b, yaml_event_t *e) {
@@ -317,9 +322,9 @@ static struct ynode *node_new(struct builder *b, const yaml_event_t *e, const st
 
 /* The functions that have a short form. */
 static bool is_function_tag(struct str name) {
-    static const char *const names[] = {"Ref",    "Condition", "GetAtt", "Sub",         "Join",      "If",  "Equals",    "And",    "Or",
-                                        "Not",    "FindInMap", "Select", "Split",       "ImportValue", "Base64", "GetAZs", "Cidr", "Transform",
-                                        "Length", "ToJsonString", NULL};
+    static const char *const names[] = {"Ref",    "Condition", "GetAtt", "Sub",       "Join",   "If",           "Equals",
+                                        "And",    "Or",        "Not",    "FindInMap", "Select", "Split",        "ImportValue",
+                                        "Base64", "GetAZs",    "Cidr",   "Transform", "Length", "ToJsonString", NULL};
     return one_of(name, names);
 }
 
@@ -330,8 +335,8 @@ static void take_tag(struct builder *b, struct ynode *n, struct str tag) {
         if (!n->tag.p) b->no_memory = b->broken = true;
     } else if (b->dialect == YAML_TEMPLATE) {
         bool standard = str_starts(tag, STR("tag:yaml.org,2002:"));
-        problem_at(b->problems, n, "%s%.*s is no function that is known here; !Ref, !GetAtt, !Sub, !Join, !If and their like are", standard ? "!!" : "",
-                   STR_ARG(standard ? str_skip(tag, 18) : tag));
+        problem_at(b->problems, n, "%s%.*s is no function that is known here; !Ref, !GetAtt, !Sub, !Join, !If and their like are",
+                   standard ? "!!" : "", STR_ARG(standard ? str_skip(tag, 18) : tag));
     } else {
         problem_at(b->problems, n, "tags (%.*s) are not supported", STR_ARG(tag));
     }
@@ -379,8 +384,8 @@ static void read_list(struct builder *b, struct ynode *list, int depth) {
 
 /* A plain key that YAML 1.1 does not read as text. */
 static void check_key(struct builder *b, struct str name, const struct ynode *at) {
-    static const char *const words[] = {"true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "YES", "no", "No", "NO", "on", "On", "ON",
-                                        "off",  "Off",  "OFF",  "null",  "Null",  "NULL",  "~",   NULL};
+    static const char *const words[] = {"true", "True", "TRUE", "false", "False", "FALSE", "yes",  "Yes",  "YES",  "no", "No", "NO",
+                                        "on",   "On",   "ON",   "off",   "Off",   "OFF",   "null", "Null", "NULL", "~",  NULL};
     int64_t value;
     if (one_of(name, words) || is_json_number(name) || read_old_number(name, &value))
         problem_at(b->problems, at, "keys of templates are strings, and %.*s is none to CloudFormation; write it in quotes", STR_ARG(name));
@@ -458,7 +463,8 @@ static void read_stream(struct builder *b, struct ynode **root) {
             over = true;
         else if (e.type == YAML_DOCUMENT_START_EVENT && ++documents == 2) {
             problem_add(b->problems, (int)e.start_mark.line + 1, (int)e.start_mark.column + 1, STR(""),
-                        "a %s is one document: put this one into a file of its own", b->dialect == YAML_TEMPLATE ? "template" : "rule file");
+                        "a %s is one document: put this one into a file of its own",
+                        b->dialect == YAML_TEMPLATE ? "template" : "rule file");
             over = true;
         } else if (e.type != YAML_STREAM_START_EVENT && e.type != YAML_DOCUMENT_START_EVENT && e.type != YAML_DOCUMENT_END_EVENT) {
             *root = read_node(b, &e, &(struct ynode){.parent = NULL}, 0);
@@ -473,7 +479,8 @@ enum err yaml_read(struct str text, struct arena *a, struct ynode **root, struct
 
 enum err yaml_read_as(struct str text, enum yaml_dialect dialect, struct arena *a, struct ynode **root, struct problems *p,
                       struct problems *warnings, struct fault *fault) {
-    struct builder b = {.arena = a, .dialect = dialect, .problems = p, .warnings = warnings, .text = text.p ? text : STR(""), .line = 1, .column = 1};
+    struct builder b = {
+        .arena = a, .dialect = dialect, .problems = p, .warnings = warnings, .text = text.p ? text : STR(""), .line = 1, .column = 1};
     *root = NULL;
     doc_position(b.text, b.text.p + b.text.n, &b.last_line, &b.last_column);
     if (!yaml_parser_initialize(&b.parser)) return fault_set(fault, ERR_NOMEM, NULL);
@@ -483,7 +490,8 @@ enum err yaml_read_as(struct str text, enum yaml_dialect dialect, struct arena *
     yaml_parser_delete(&b.parser);
     if (b.broken) *root = NULL;
     if (*root && (*root)->kind == YNODE_NULL) *root = NULL;
-    return b.no_memory ? fault_at(fault, ERR_NOMEM, NULL, b.line, b.column, "the file takes too much memory from here on; split it") : ERR_OK;
+    return b.no_memory ? fault_at(fault, ERR_NOMEM, NULL, b.line, b.column, "the file takes too much memory from here on; split it")
+                       : ERR_OK;
 }
 
 const struct ynode *ynode_get(const struct ynode *map, struct str key) {

@@ -5,9 +5,9 @@
  * yes, no, on, off are strings. Quoted and block scalars are strings. Anchors, aliases, tags and merge keys are refused; so are a second
  * document, duplicate keys, keys that are no scalars, and more than YAML_DEPTH_MAX levels.
  *
- * YAML_TEMPLATE, for CloudFormation templates (template.h): the tags of its functions (!Ref, !Sub...) stay at their nodes. Plain scalars are what
- * CloudFormation's YAML 1.1 takes them for, with a warning where that surprises: yes, no, on, off are booleans; 017, 0x1F, 0b1, 1_000, 12:30 and
- * +5 are numbers. null is refused, and so are keys that are numbers or booleans. Dates are strings. Pure; any thread. */
+ * YAML_TEMPLATE, for CloudFormation templates (template.h): the tags of its functions (!Ref, !Sub...) stay at their nodes. Plain scalars are
+ * what CloudFormation's YAML 1.1 takes them for, with a warning where that surprises: yes, no, on, off are booleans; 017, 0x1F, 0b1, 1_000,
+ * 12:30 and +5 are numbers. null is refused, and so are keys that are numbers or booleans. Dates are strings. Pure; any thread. */
 #ifndef RULES_YAMLTREE_H
 #define RULES_YAMLTREE_H
 

@@ -314,7 +314,8 @@ static enum err check_accounts(struct loading *l) {
     for (size_t i = 0; i < l->count && !err; i++) {
         const struct rulefile *file = &l->files[i].file;
         if (!file->is_template || !file->count || is_account(l, accounts, count, file->items[0].account)) continue;
-        fault_set(&why, ERR_NOT_FOUND, "there is no account %.*s; a rule file or busctl create-account makes it", STR_ARG(file->items[0].account));
+        fault_set(&why, ERR_NOT_FOUND, "there is no account %.*s; a rule file or busctl create-account makes it",
+                  STR_ARG(file->items[0].account));
         refused(l, &l->files[i], &file->items[0], &why);
     }
     arena_fini(&a);

@@ -53,7 +53,7 @@ static void tell_outputs(struct validation *v, const char *path, const struct ru
     }
 }
 
-/* ---- requests: what the daemon would refuse by their shape ------------------------------------------------------------------------------- */
+/* ---- requests: what the daemon would refuse by their shape ----------------------------------------------- */
 static const struct operation *operation_of(struct str full) {
     size_t count;
     struct str name = full, service;
@@ -75,7 +75,8 @@ static void check_request(const struct declared *d, struct problems *problems, s
     }
     arena_init(&scratch, 0);
     void *in = arena_alloc(&scratch, o->in->size);
-    if (in && shape_decode(o->in, d->request, false, &scratch, in, &why)) problem_at(problems, d->node, "%.*s: %s", STR_ARG(d->what), why.message);
+    if (in && shape_decode(o->in, d->request, false, &scratch, in, &why))
+        problem_at(problems, d->node, "%.*s: %s", STR_ARG(d->what), why.message);
     arena_fini(&scratch);
 }
 
@@ -83,8 +84,10 @@ static void check_request(const struct declared *d, struct problems *problems, s
 static void check_needs(const struct declared *d, struct arena *a, struct problems *warnings) {
     struct str program, directory;
     declared_needs(d, a, &program, &directory);
-    if (program.p && access(arena_str(a, program).p, X_OK)) problem_at(warnings, d->node, "%.*s is no program on this machine", STR_ARG(program));
-    if (directory.p && !os_is_dir(arena_str(a, directory).p)) problem_at(warnings, d->node, "%.*s is no directory on this machine", STR_ARG(directory));
+    if (program.p && access(arena_str(a, program).p, X_OK))
+        problem_at(warnings, d->node, "%.*s is no program on this machine", STR_ARG(program));
+    if (directory.p && !os_is_dir(arena_str(a, directory).p))
+        problem_at(warnings, d->node, "%.*s is no directory on this machine", STR_ARG(directory));
 }
 
 static void check_declared(struct rulefile *file, struct arena *a) {
@@ -96,7 +99,7 @@ static void check_declared(struct rulefile *file, struct arena *a) {
     problems_sort(&file->warnings);
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------------------- */
 static enum err read_file(struct validation *v, const char *path, struct str text, struct arena *arena) {
     const char *region = v->s->globals.region ? v->s->globals.region : "us-east-1", *slash = strrchr(path, '/');
     struct rulefile_options options = {.dir = slash ? str_of(path, slash == path ? 1 : (size_t)(slash - path)) : STR("."),
@@ -147,7 +150,8 @@ static enum err validate_path(struct validation *v, const char *argument) {
     if (!os_is_dir(path)) return validate_file(v, path);
     size_t before = v->files;
     enum err err = os_each_file(path, suffixes, validate_file, v, v->fault);
-    if (!err && v->files == before) err = fault_set(v->fault, ERR_USAGE, "%s has no file that ends in .yaml, .yml, .json or .template", path);
+    if (!err && v->files == before)
+        err = fault_set(v->fault, ERR_USAGE, "%s has no file that ends in .yaml, .yml, .json or .template", path);
     return err;
 }
 
@@ -171,7 +175,8 @@ static enum err take_arguments(struct validation *v, int argc, char **argv, cons
         if (!err && !taken) err = globals_take(&v->s->globals, argc, argv, &at, &taken, v->fault);
         if (err || taken) continue;
         if (argv[at][0] == '-' && argv[at][1])
-            err = fault_set(v->fault, ERR_USAGE, "%s is not known; it takes rule files, templates, directories, --parameter and --region", argv[at]);
+            err = fault_set(v->fault, ERR_USAGE, "%s is not known; it takes rule files, templates, directories, --parameter and --region",
+                            argv[at]);
         else
             paths[(*count)++] = argv[at++];
     }
@@ -194,8 +199,7 @@ enum exit_code validate_run(struct session *s, int argc, char **argv) {
     if (!err && !count) err = fault_set(&fault, ERR_USAGE, "which files? busctl validate FILE...");
     for (size_t i = 0; !err && i < count; i++) err = validate_path(v, paths[i]);
     for (size_t i = 0; !err && i < v->parameter_count; i++)
-        if (!v->parameters[i].used)
-            err = fault_set(&fault, ERR_USAGE, "no template has the parameter %.*s", STR_ARG(v->parameters[i].key));
+        if (!v->parameters[i].used) err = fault_set(&fault, ERR_USAGE, "no template has the parameter %.*s", STR_ARG(v->parameters[i].key));
     enum exit_code code = v->mistakes ? EXIT_CODE_REFUSED : EXIT_CODE_DONE;
     free(paths);
     free(v);

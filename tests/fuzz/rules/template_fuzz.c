@@ -1,5 +1,5 @@
-/* Templates of any bytes: problems and warnings with a place in the text and a sentence, or declared operations whose requests are JSON objects and
- * whose patterns hold; outputs that are text. The same bytes give the same result twice. */
+/* Templates of any bytes: problems and warnings with a place in the text and a sentence, or declared operations whose requests are JSON
+ * objects and whose patterns hold; outputs that are text. The same bytes give the same result twice. */
 #include <stdlib.h>
 
 #include "pattern.h"
@@ -38,8 +38,12 @@ static void check_declared(const struct declared *d, struct arena *a) {
 static enum err read_once(struct str text, struct arena *a, struct rulefile *file) {
     static struct fault f;
     struct rulefile_parameter parameters[] = {{STR("Given"), STR("value"), false}, {STR("stack.Own"), STR("1,2"), false}};
-    struct rulefile_options options = {.dir = STR("/etc/bus"), .region = STR("us-east-1"), .account = STR("111122223333"), .stack = STR("stack"),
-                                       .parameters = parameters, .parameter_count = 2};
+    struct rulefile_options options = {.dir = STR("/etc/bus"),
+                                       .region = STR("us-east-1"),
+                                       .account = STR("111122223333"),
+                                       .stack = STR("stack"),
+                                       .parameters = parameters,
+                                       .parameter_count = 2};
     arena_init(a, 64 << 20);
     enum err err = rulefile_read_as(text, &options, a, file, &f);
     check(err == ERR_OK || (err == ERR_NOMEM && f.line >= 1 && f.column >= 1));

@@ -1,9 +1,8 @@
-/* Templates. tests/cases/template/cases.jsonl: each line is a test of its own, {"name", "text", "expect": [...]}: what reading the text gives, a line
- * each, in order:
- *   problem LINE:COLUMN: PATH: message     warning LINE:COLUMN: PATH: message
- *   output NAME=VALUE                      OPERATION [UPDATE] what REQUEST
- * whole.yaml has every property there is; whole.txt is what it declares. tests/cases/broken has files that are wrong, as people break them: NAME.yaml or
- * NAME.json, and NAME.expect with every problem and warning, as `busctl validate` writes them behind the file's name. */
+/* Templates. tests/cases/template/cases.jsonl: each line is a test of its own, {"name", "text", "expect": [...]}: what reading the text
+ * gives, a line each, in order: problem LINE:COLUMN: PATH: message     warning LINE:COLUMN: PATH: message output NAME=VALUE OPERATION
+ * [UPDATE] what REQUEST whole.yaml has every property there is; whole.txt is what it declares. tests/cases/broken has files that are wrong,
+ * as people break them: NAME.yaml or NAME.json, and NAME.expect with every problem and warning, as `busctl validate` writes them behind the
+ * file's name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,8 +34,12 @@ static struct str load(const char *path) {
 static struct rulefile read_as(struct str text, struct rulefile_parameter *parameters, size_t count, struct arena *a) {
     static struct fault f;
     struct rulefile file;
-    struct rulefile_options options = {.dir = STR("/d"), .region = STR("us-east-1"), .account = STR("111122223333"), .stack = STR("shop"),
-                                       .parameters = parameters, .parameter_count = count};
+    struct rulefile_options options = {.dir = STR("/d"),
+                                       .region = STR("us-east-1"),
+                                       .account = STR("111122223333"),
+                                       .stack = STR("shop"),
+                                       .parameters = parameters,
+                                       .parameter_count = count};
     arena_init(a, 0);
     if (rulefile_read_as(text, &options, a, &file, &f)) fail_msg("%s", f.message);
     return file;
@@ -65,7 +68,7 @@ static void same(const struct buf *got, struct str wanted) {
     if (!str_eq(buf_str(got), wanted)) fail_msg("got\n%.*s\nexpected\n%.*s", STR_ARG(buf_str(got)), STR_ARG(wanted));
 }
 
-/* ---- cases ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- cases ----------------------------------------------------------------------------------------------- */
 static void run_case(void **state) {
     const struct node *c = *state, *given = doc_get(c, STR("parameters"));
     struct rulefile_parameter parameters[8];
@@ -100,7 +103,7 @@ static bool add_cases(void) {
     return true;
 }
 
-/* ---- broken files ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- broken files ---------------------------------------------------------------------------------------- */
 static void run_broken(void **state) {
     const char *path = *state;
     struct arena a;
@@ -121,11 +124,12 @@ static void run_broken(void **state) {
 static enum err add_broken(void *ctx, const char *path) {
     (void)ctx;
     struct str name = arena_str(&cases, str_from(path));
-    if (test_count < CASES_MOST) tests[test_count++] = (struct CMUnitTest){.name = name.p, .test_func = run_broken, .initial_state = (void *)name.p};
+    if (test_count < CASES_MOST)
+        tests[test_count++] = (struct CMUnitTest){.name = name.p, .test_func = run_broken, .initial_state = (void *)name.p};
     return ERR_OK;
 }
 
-/* ---- the whole format ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- the whole format ------------------------------------------------------------------------------------ */
 static void the_whole_template_becomes_operations(void **state) {
     (void)state;
     struct arena a;
@@ -199,7 +203,8 @@ static void json_and_yaml_say_the_same(void **state) {
     struct arena a, b;
     struct buf yaml, json;
     struct rulefile one = read_as(STR("Resources: {Q: {Type: AWS::SQS::Queue, Properties: {DelaySeconds: 5, Tags: []}}}"), NULL, 0, &a);
-    struct rulefile other = read_as(STR("{\"Resources\":{\"Q\":{\"Type\":\"AWS::SQS::Queue\",\"Properties\":{\"DelaySeconds\":5,\"Tags\":[]}}}}"), NULL, 0, &b);
+    struct rulefile other =
+        read_as(STR("{\"Resources\":{\"Q\":{\"Type\":\"AWS::SQS::Queue\",\"Properties\":{\"DelaySeconds\":5,\"Tags\":[]}}}}"), NULL, 0, &b);
     buf_init(&yaml, 0);
     buf_init(&json, 0);
     write_all(&one, &yaml);
@@ -214,11 +219,20 @@ static void json_and_yaml_say_the_same(void **state) {
 
 static void templates_are_told_from_rule_files(void **state) {
     (void)state;
-    static const char *const templates[] = {"Resources: {}",          "Description: x\nResources:\n", "{\"Description\": \"x\", \"Resources\": {}}",
-                                            "Transform: x\n",         "AWSTemplateFormatVersion: 2010-09-09\n", "Parameters: {A: {B: [accounts, 1]}}\nResources: {}",
-                                            "Parameters:\n  A: [\n"};
-    static const char *const others[] = {"", "accounts: {}", "{accounts: {Resources: {}}}", "- Resources", "Resources", "x: {Resources: 1}", "Description: x\n",
-                                         "x: Resources\n", "[{Resources: {}}]", "accounts: [\n"};
+    static const char *const templates[] = {
+        "Resources: {}",        "Description: x\nResources:\n",           "{\"Description\": \"x\", \"Resources\": {}}",
+        "Transform: x\n",       "AWSTemplateFormatVersion: 2010-09-09\n", "Parameters: {A: {B: [accounts, 1]}}\nResources: {}",
+        "Parameters:\n  A: [\n"};
+    static const char *const others[] = {"",
+                                         "accounts: {}",
+                                         "{accounts: {Resources: {}}}",
+                                         "- Resources",
+                                         "Resources",
+                                         "x: {Resources: 1}",
+                                         "Description: x\n",
+                                         "x: Resources\n",
+                                         "[{Resources: {}}]",
+                                         "accounts: [\n"};
     for (size_t i = 0; i < sizeof templates / sizeof templates[0]; i++)
         if (!template_is(str_from(templates[i]))) fail_msg("%s", templates[i]);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
@@ -227,7 +241,11 @@ static void templates_are_told_from_rule_files(void **state) {
 
 static void stacks_are_named_by_their_files(void **state) {
     (void)state;
-    static const char *const names[][2] = {{"/etc/bus/orders.yaml", "orders"}, {"orders", "orders"}, {"a.b_c.json", "a-b-c"}, {"./1.yaml", "stack-1"}, {".yaml", "stack--yaml"}};
+    static const char *const names[][2] = {{"/etc/bus/orders.yaml", "orders"},
+                                           {"orders", "orders"},
+                                           {"a.b_c.json", "a-b-c"},
+                                           {"./1.yaml", "stack-1"},
+                                           {".yaml", "stack--yaml"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct str name = rulefile_stack_name(str_from(names[i][0]), &cases);
         if (!str_eqz(name, names[i][1])) fail_msg("%s gives %.*s", names[i][0], STR_ARG(name));
