@@ -26,7 +26,18 @@ struct ynode *template_node(struct template *t, const struct ynode *at, const st
     return n;
 }
 
+/* "{{resolve:ssm:...}}", which CloudFormation looks up. */
+static bool is_dynamic(struct template *t, const struct ynode *at, struct str text) {
+    static const char begin[] = "{{resolve:";
+    if (!memmem(text.p, text.n, begin, sizeof begin - 1)) return false;
+    problem_at(t->problems, at, "{{resolve:...}} is looked up by AWS; make it a parameter, and give it with --parameter");
+    return true;
+}
+
+static struct ynode *unknown(struct template *t, const struct ynode *at, const struct ynode *parent);
+
 static struct ynode *text_node(struct template *t, const struct call *c, const struct ynode *parent, struct str text) {
+    if (text.p && is_dynamic(t, c->at, text)) return unknown(t, c->at, parent);
     if (text.p) return template_node(t, c->at, parent, YNODE_STRING, text);
     t->no_memory = true;
     return NULL;
@@ -480,6 +491,7 @@ static struct ynode *call_value(struct template *t, const struct ynode *n, const
 
 static struct ynode *copy(struct template *t, const struct ynode *n, const struct ynode *parent) {
     struct ynode *to = template_node(t, n, parent, n->kind, n->text), **slot = to ? &to->child : NULL;
+    if (to && n->kind == YNODE_STRING && is_dynamic(t, n, n->text)) to->unknown = true;
     for (const struct ynode *c = n->child; to && c; c = c->next) {
         if (n->kind == YNODE_MAP && str_starts(c->key, STR("Fn::")) && n->count > 1) {
             struct ynode at = template_key_place(c);

@@ -9,6 +9,7 @@
 #include "document.h"
 #include "log.h"
 #include "os.h"
+#include "references.h"
 #include "rulefile.h"
 
 #define OPERATOR_ACCOUNT STR("000000000000")
@@ -322,6 +323,17 @@ static enum err check_accounts(struct loading *l) {
     return err;
 }
 
+/* Secrets that stand elsewhere take their places in the requests. */
+static void look_up_all(struct loading *l) {
+    for (size_t i = 0; i < l->count; i++)
+        for (size_t k = 0; k < l->files[i].file.count; k++) {
+            struct declared *d = &l->files[i].file.items[k];
+            struct fault why;
+            if (!str_eqz(d->operation, "events.CreateConnection")) continue;
+            if (references_look_up(d->request, &l->files[i].arena, &d->request, &why)) refused(l, &l->files[i], d, &why);
+        }
+}
+
 /* Before anything is changed: what can be told without changing anything. */
 static void check_all(struct loading *l) {
     for (size_t i = 0; i < l->count; i++)
@@ -337,10 +349,10 @@ static void check_all(struct loading *l) {
 
 /* Of all files together, in the order of kinds: what one file names may stand in another. */
 static int order_of(struct str operation) {
-    static const char *const order[] = {"bus.CreateAccount",    "bus.CreateAccessKey",  "events.CreateEventBus", "events.UpdateEventBus",
-                                        "events.PutPermission", "kinesis.CreateStream", "sqs.CreateQueue",       "lambda.CreateFunction",
-                                        "logs.CreateLogGroup",  "sns.CreateTopic",      "sns.Subscribe",         "events.PutRule",
-                                        "events.PutTargets"};
+    static const char *const order[] = {
+        "bus.CreateAccount",    "bus.CreateAccessKey",     "events.CreateEventBus",       "events.UpdateEventBus", "events.PutPermission",
+        "kinesis.CreateStream", "sqs.CreateQueue",         "lambda.CreateFunction",       "logs.CreateLogGroup",   "sns.CreateTopic",
+        "sns.Subscribe",        "events.CreateConnection", "events.CreateApiDestination", "events.PutRule",        "events.PutTargets"};
     int n = sizeof order / sizeof order[0];
     for (int i = 0; i < n; i++)
         if (str_eqz(operation, order[i])) return i;
@@ -348,7 +360,7 @@ static int order_of(struct str operation) {
 }
 
 static void run_all(struct loading *l) {
-    for (int step = 0; step <= 13; step++)
+    for (int step = 0; step <= 15; step++)
         for (size_t i = 0; i < l->count; i++)
             for (size_t k = 0; k < l->files[i].file.count; k++)
                 if (order_of(l->files[i].file.items[k].operation) == step) run_one(l, &l->files[i], &l->files[i].file.items[k]);
@@ -363,6 +375,7 @@ enum err declare_files(struct api *api, const char *const *paths, size_t count, 
     enum err err = take_parameters(l, parameters, parameter_count);
     for (size_t i = 0; i < count && !err; i++) err = read_path(l, paths[i]);
     if (!err && !l->mistakes) err = check_parameters(l);
+    if (!err && !l->mistakes) look_up_all(l);
     if (!err && !l->mistakes) check_all(l);
     if (!err) err = check_accounts(l);
     if (!err && !l->mistakes) {
@@ -376,8 +389,9 @@ enum err declare_files(struct api *api, const char *const *paths, size_t count, 
                         l->mistakes == 1 ? "" : "s");
     for (size_t i = 0; i < l->count; i++) {
         free(l->files[i].path);
+        if (l->files[i].text.p) explicit_bzero(l->files[i].text.p, l->files[i].text.n); /* secrets of connections may stand in it */
         buf_fini(&l->files[i].text);
-        arena_fini(&l->files[i].arena);
+        arena_wipe(&l->files[i].arena);
     }
     free(l->parameters);
     free(l);
