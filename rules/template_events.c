@@ -356,6 +356,9 @@ void template_load_archive(struct template *t, struct template_resource *r) {
     template_begin(&q);
     template_member(&q, "ArchiveName", r->name);
     template_write(t, &q.j, n, "Archive");
+    if (!pattern) template_member(&q, "EventPattern", STR("")); /* what is left out goes from an archive that is there */
+    if (!template_get(n, "Description")) template_member(&q, "Description", STR(""));
+    if (!template_get(n, "RetentionDays")) json_key_i64(&q.j, "RetentionDays", 0);
     struct str bus = template_text(t, source);
     if (bus.p && (!arn_parse(bus, &arn) || !arn_name(&arn, "event-bus").n))
         problem_at(t->problems, source, "the ARN of an event bus is expected here");

@@ -13,6 +13,7 @@ enum property_kind {
     DOCUMENT,     /* a mapping, or a string with JSON in it: written as a string with JSON in it */
     ANY,          /* as it is */
     SECTION,      /* a mapping with properties of its own: those of `sub` */
+    SECTIONS,     /* a list of such mappings */
     SECTION_TEXT, /* the same, written as a string with JSON in it */
     TEXTS,        /* a list of scalars */
     TEXT_MAP,     /* names and scalars */
@@ -141,6 +142,14 @@ static void write_section(struct template *t, struct json *j, const struct ynode
     json_object_end(j);
 }
 
+static void write_sections(struct template *t, struct json *j, const struct ynode *n, const char *section) {
+    json_array_begin(j);
+    if (n->kind != YNODE_LIST) problem_at(t->problems, n, "a list is expected here");
+    for (const struct ynode *c = n->kind == YNODE_LIST ? n->child : NULL; c; c = c->next)
+        if (!c->unknown) write_section(t, j, c, section);
+    json_array_end(j);
+}
+
 static void write_section_text(struct template *t, struct json *j, const struct property *p, const struct ynode *n) {
     if (n->kind != YNODE_MAP) {
         struct str text = template_document(t, n);
@@ -180,6 +189,7 @@ static void write_property(struct template *t, struct json *j, const struct prop
         json_key(j, str_from(p->key));
         if (p->kind == SECTION && n->kind != YNODE_MAP) json_put_null(j); /* told below */
         if (p->kind == SECTION) write_section(t, j, n, p->sub);
+        if (p->kind == SECTIONS) write_sections(t, j, n, p->sub);
         if (p->kind == TEXTS) write_texts(t, j, n);
         if (p->kind == TAGS) write_tags(t, j, n);
         if (p->kind == TEXT_MAP) write_text_map(t, j, n);

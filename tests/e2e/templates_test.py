@@ -2,6 +2,7 @@
 import json, os, shutil, unittest
 
 from daemon import ROOT, Busd, eventually
+from webhook import Webhook
 
 EXAMPLES = os.path.join(ROOT, "examples", "templates")
 
@@ -9,6 +10,35 @@ EXAMPLES = os.path.join(ROOT, "examples", "templates")
 def entry(source, detail_type, detail, bus=None):
     e = {"Source": source, "DetailType": detail_type, "Detail": detail}
     return {**e, "EventBusName": bus} if bus else e
+
+
+PARTNER = """
+Parameters:
+  Url: {Type: String}
+  Key: {Type: String, NoEcho: true}
+Resources:
+  Partner:
+    Type: AWS::Events::Connection
+    Properties:
+      AuthorizationType: API_KEY
+      AuthParameters:
+        ApiKeyAuthParameters: {ApiKeyName: x-api-key, ApiKeyValue: !Ref Key}
+  Hook:
+    Type: AWS::Events::ApiDestination
+    Properties:
+      ConnectionArn: !GetAtt Partner.Arn
+      InvocationEndpoint: !Sub "${Url}/orders/*"
+      HttpMethod: POST
+  Orders:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {source: [shop]}
+      Targets:
+        - Id: hook
+          Arn: !GetAtt Hook.Arn
+          InputPath: $.detail
+          HttpParameters: {PathParameterValues: [$.detail.id]}
+"""
 
 
 class Templates(unittest.TestCase):
@@ -100,6 +130,21 @@ class Templates(unittest.TestCase):
             self.put(entry("com.example.shop", "OrderPlaced", {"id": 1, "total": 100, "customer": "c"}, "orders-prod"), profile="shop")
             self.assertEqual(len(self.busd.drain_queue("large-orders-prod", "shop")), 1)
             self.busd.stop()
+
+    def test_an_api_destination_with_a_secret_of_the_environment(self):
+        hook = Webhook()
+        self.addCleanup(hook.close)
+        self.busd.env["PARTNER_KEY"] = "the-key-of-the-partner"
+        self.busd.flags = ["--rules", self.busd.write("partner.yaml", PARTNER), "--parameter", "Url=" + hook.url, "--parameter", "Key=env:PARTNER_KEY",
+                           "--private-destinations", "127.0.0.0/8"]
+        for start in range(2):
+            self.busd.start()
+            self.put(entry("shop", "OrderPlaced", {"id": f"o{start}"}))
+            request = hook.wait(start + 1)[start]
+            self.assertEqual((request["method"], request["path"], json.loads(request["body"])), ("POST", f"/orders/o{start}", {"id": f"o{start}"}))
+            self.assertEqual(request["headers"]["x-api-key"], "the-key-of-the-partner")
+            self.busd.stop()
+        self.assertNotIn("the-key-of-the-partner", self.busd.log())
 
     def refused(self, *flags):
         process = self.busd.spawn(*flags)

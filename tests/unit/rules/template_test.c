@@ -146,7 +146,7 @@ static bool holds(struct str text, const char *words) { return memmem(text.p, te
 
 static void every_property_is_in_the_whole_template(void **state) {
     (void)state;
-    enum { NOTED, TEXT, NUMBER, NUMBER_TEXT, FLAG, FLAG_TEXT, DOCUMENT, ANY, SECTION, SECTION_TEXT, TEXTS, TEXT_MAP, TAGS };
+    enum { NOTED, TEXT, NUMBER, NUMBER_TEXT, FLAG, FLAG_TEXT, DOCUMENT, ANY, SECTION, SECTIONS, SECTION_TEXT, TEXTS, TEXT_MAP, TAGS };
     static const struct {
         const char *section, *key;
         int kind, required;
