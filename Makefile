@@ -62,7 +62,7 @@ ON_busctl  := busctl libbus model rules base
 
 # Archives that stand on a library of the system, and the flags they need.
 SYS_base := -ljansson -lcrypto -lm
-SYS_rules := -lyaml -lm
+SYS_rules := -lyaml -lpcre2-8 -lm
 SYS_store := -lsqlite3
 SYS_targets := -lcurl
 SYS_libbus := -lnng
@@ -173,7 +173,7 @@ all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 reference: $(OUT)/man/eventbusctl.1
 
 # Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
-PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev zlib1g-dev libcmocka-dev jq python3 openssl awscli nodejs
+PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libpcre2-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev zlib1g-dev libcmocka-dev jq python3 openssl awscli nodejs
 deps:
 	$(Q)missing=$$(for p in $(PACKAGES); do dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then \

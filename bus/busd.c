@@ -141,7 +141,8 @@ static enum err start(struct busd *b, struct fault *fault) {
     if (!err) err = open_store(b, fault);
     if (!err) err = open_flow(b, fault);
     if (!err) err = declare_operator(b->api, str_from(b->data), str_from(b->config.listen.n ? b->config.listen.items[0] : b->ipc), fault);
-    if (!err) err = declare_files(b->api, (const char *const *)b->config.rules.items, b->config.rules.n, fault);
+    if (!err) err = declare_files(b->api, (const char *const *)b->config.rules.items, b->config.rules.n,
+                                 (const char *const *)b->config.parameter.items, b->config.parameter.n, fault);
     if (!err) err = open_gate(b, fault);
     return err ? err : open_http(b, fault);
 }

@@ -3,11 +3,14 @@
 #include <stdlib.h>
 
 #include "arn.h"
+#include "doc.h"
+#include "encoding.h"
 #include "json.h"
 #include "nearest.h"
 #include "path.h"
 #include "pattern_flaw.h"
 #include "schedule.h"
+#include "template.h"
 #include "transform.h"
 
 enum { DECLARED_MAX = 1000000 };
@@ -991,16 +994,98 @@ static void load_file(struct loader *l, const struct ynode *root) {
         }
 }
 
-enum err rulefile_read(struct str text, struct str dir, struct str region, struct arena *a, struct rulefile *out, struct fault *fault) {
-    *out = (struct rulefile){0};
-    problems_init(&out->problems, a);
-    struct loader l = {.arena = a, .problems = &out->problems, .dir = dir, .region = region};
+/* ---- what stands around it -------------------------------------------------------------------------------------------------------------
+ */
+static enum err read_rules(struct str text, const struct rulefile_options *o, struct arena *a, struct rulefile *out, struct fault *fault) {
+    struct loader l = {.arena = a, .problems = &out->problems, .dir = o->dir, .region = o->region};
     struct ynode *root;
-    enum err err = yaml_read(text, a, &root, &out->problems);
+    enum err err = yaml_read_as(text, YAML_RULES, a, &root, &out->problems, &out->warnings, fault);
     if (!err && root) load_file(&l, root);
-    if (err || l.no_memory || !out->problems.items) return fault_set(fault, ERR_NOMEM, "the rule file takes too much memory");
-    problems_sort(&out->problems);
+    if (!err && l.no_memory) err = fault_at(fault, ERR_NOMEM, NULL, 1, 1, "the rule file takes too much memory");
     out->items = l.items;
     out->count = l.count;
+    return err;
+}
+
+/* What git leaves when two changes meet. In YAML and JSON alike nothing but that begins a line so. */
+static bool has_conflict(struct str text, struct problems *problems) {
+    static const char begin[] = "\n<<<<<<< ", end[] = "\n>>>>>>> ";
+    const char *found = str_starts(text, STR("<<<<<<< ")) ? text.p : memmem(text.p, text.n, begin, sizeof begin - 1);
+    int line, column;
+    if (!found || !memmem(text.p, text.n, end, sizeof end - 1)) return false;
+    doc_position(text, *found == '\n' ? found + 1 : found, &line, &column);
+    problem_add(problems, line, column, STR(""), "a merge conflict stands here; choose one of its sides");
+    return true;
+}
+
+enum err rulefile_read_as(struct str text, const struct rulefile_options *options, struct arena *a, struct rulefile *out,
+                          struct fault *fault) {
+    *out = (struct rulefile){0};
+    problems_init(&out->problems, a);
+    problems_init(&out->warnings, a);
+    if (!out->problems.items || !out->warnings.items) return fault_at(fault, ERR_NOMEM, NULL, 1, 1, "the rule file takes too much memory");
+    text = encoding_check(text, &out->problems);
+    if (!text.p || has_conflict(text, &out->problems)) return ERR_OK;
+    enum err err = template_is(text) ? template_read(text, options, a, out, fault) : read_rules(text, options, a, out, fault);
+    problems_sort(&out->problems);
+    problems_sort(&out->warnings);
+    return err;
+}
+
+enum err rulefile_read(struct str text, struct str dir, struct str region, struct arena *a, struct rulefile *out, struct fault *fault) {
+    struct rulefile_options options = {.dir = dir, .region = region, .account = STR("000000000000"), .stack = STR("stack")};
+    return rulefile_read_as(text, &options, a, out, fault);
+}
+
+size_t rulefile_memory_max(size_t text_bytes) {
+    const size_t least = (size_t)48 << 20, most = (size_t)1 << 30;
+    return text_bytes > (most - least) / 10 ? most : least + 10 * text_bytes;
+}
+
+struct str rulefile_stack_name(struct str path, struct arena *a) {
+    size_t from = path.n;
+    while (from && path.p[from - 1] != '/') from--;
+    struct str name = str_skip(path, from), copy;
+    for (size_t dot = name.n; dot-- > 1;)
+        if (name.p[dot] == '.') {
+            name.n = dot;
+            break;
+        }
+    if (name.n > 100) name.n = 100;
+    bool letter = name.n && ((name.p[0] | 0x20) >= 'a' && (name.p[0] | 0x20) <= 'z');
+    copy = arena_printf(a, "%s%.*s", letter ? "" : "stack-", STR_ARG(name));
+    for (size_t i = 0; copy.p && i < copy.n; i++) {
+        char c = copy.p[i];
+        bool good = ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9');
+        if (!good) ((char *)copy.p)[i] = '-';
+    }
+    return copy;
+}
+
+struct str rulefile_split_path(const char *argument, const char **path) {
+    const char *equals = strchr(argument, '=');
+    struct str account = equals ? str_of(argument, (size_t)(equals - argument)) : STR_NULL;
+    bool has = equals && account_is_valid(account);
+    *path = has ? equals + 1 : argument;
+    return has ? account : STR_NULL;
+}
+
+enum err rulefile_parameter_parse(const char *argument, struct rulefile_parameter *parameter, struct fault *fault) {
+    const char *equals = strchr(argument, '=');
+    *parameter = (struct rulefile_parameter){0};
+    if (!equals || equals == argument)
+        return fault_set(fault, ERR_USAGE, "--parameter takes NAME=VALUE, or STACK.NAME=VALUE for one template; '%s' is neither", argument);
+    parameter->key = str_of(argument, (size_t)(equals - argument));
+    parameter->value = str_from(equals + 1);
     return ERR_OK;
+}
+
+void declared_needs(const struct declared *d, struct arena *a, struct str *program, struct str *directory) {
+    struct node *root;
+    *program = *directory = STR_NULL;
+    if (!str_eqz(d->operation, "lambda.CreateFunction") || doc_parse(a, d->request, &root, NULL)) return;
+    const struct node *command = doc_get(root, STR("Command")), *where = doc_get(root, STR("WorkingDirectory"));
+    if (command && command->child && command->child->kind == NODE_STRING && str_find(command->child->text, '/', 0) < command->child->text.n)
+        *program = command->child->text;
+    if (where && where->kind == NODE_STRING) *directory = where->text;
 }

@@ -17,13 +17,55 @@ struct declared {
     const struct ynode *node; /* where it stands */
 };
 
+/* An output of a template: shown by `busctl validate`. */
+struct rulefile_output {
+    struct str name, value, description; /* description: absent when there is none */
+};
+
 struct rulefile {
     struct declared *items;
     size_t count;
     struct problems problems; /* none: the file is right */
+    struct problems warnings; /* of templates; they stop nothing */
+    struct rulefile_output *outputs;
+    size_t output_count;
+    bool is_template;
 };
 
-/* `dir` is the directory of the file: relative programs and directories of functions are relative to it. Everything lives in `a`. ERR_NOMEM only. */
+/* A value for a template's parameter. The key is the parameter's name, or STACK.NAME for one template alone. */
+struct rulefile_parameter {
+    struct str key, value;
+    bool used; /* set by rulefile_read_as: a template has this parameter */
+};
+
+/* What a file does not say itself. */
+struct rulefile_options {
+    struct str dir;     /* the file's directory: programs and code of functions are relative to it */
+    struct str region;
+    struct str account; /* templates: whose the resources are. A rule file names its accounts */
+    struct str stack;   /* templates: AWS::StackName, and the begin of names that are not given */
+    struct rulefile_parameter *parameters;
+    size_t parameter_count;
+};
+
+/* Reads a rule file or, when the text is one, a CloudFormation or SAM template (template.h); YAML, or JSON. A UTF-8 byte order mark is
+ * skipped. Everything lives in `a`, and the text must live as long. ERR_NOMEM only, with line and column of how far the memory went; *out has
+ * the problems that were found until then. */
+enum err rulefile_read_as(struct str text, const struct rulefile_options *options, struct arena *a, struct rulefile *out,
+                          struct fault *fault) MUST_USE;
+/* How many bytes reading a file of that size may take: the cap for the arena. Rule files of the usual density take half of it. */
+size_t rulefile_memory_max(size_t text_bytes);
+/* "orders" of "/etc/bus/orders.yaml", as AWS takes the names of stacks: letters, digits and hyphens, the first a letter. */
+struct str rulefile_stack_name(struct str path, struct arena *a);
+/* What `busd --rules` and `busctl validate` take: [ACCOUNT=]PATH. Absent account: STR_NULL. */
+struct str rulefile_split_path(const char *argument, const char **path);
+/* The parameter "K=V" of the command line; ERR_USAGE says what is wrong with it. The strings point into the argument. */
+enum err rulefile_parameter_parse(const char *argument, struct rulefile_parameter *parameter, struct fault *fault) MUST_USE;
+/* The program and the directory that a declared function needs on this machine, absent when it needs none by its path: the caller, who may
+ * look at files, looks. */
+void declared_needs(const struct declared *d, struct arena *a, struct str *program, struct str *directory);
+
+/* rulefile_read_as for the default account (000000000000) and a stack called "stack". ERR_NOMEM only. */
 enum err rulefile_read(struct str text, struct str dir, struct str region, struct arena *a, struct rulefile *out, struct fault *fault) MUST_USE;
 
 /* One key of the format: what --help, the reference and the checks know of it. */

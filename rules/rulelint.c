@@ -7,6 +7,7 @@
 
 struct looked_at { /* a rule with a pattern */
     const struct declared *item;
+    struct str name, bus; /* as the request has them */
     struct pattern *pattern;
     uint64_t signature;
     size_t next; /* the one before with the same remainder, + 1; 0: none */
@@ -62,7 +63,10 @@ static const struct ynode *place_of(const struct ynode *pattern, const struct li
  */
 
 static const struct ynode *pattern_node(const struct declared *d) {
-    const struct ynode *n = str_eqz(d->operation, "events.PutRule") ? ynode_get(d->node, STR("pattern")) : NULL;
+    static const char *const keys[] = {"pattern", "EventPattern", "Pattern", NULL}; /* rule files, templates, SAM's events */
+    const struct ynode *n = NULL;
+    for (const char *const *key = keys; !n && *key && str_eqz(d->operation, "events.PutRule"); key++)
+        n = ynode_get(d->node, str_from(*key));
     return n && n->kind == YNODE_MAP ? n : NULL;
 }
 
@@ -83,8 +87,21 @@ static void tell(struct rulelint *l, const struct ynode *pattern) {
     }
 }
 
-/* The bus is the node that holds the rules that hold this one. */
-static const struct ynode *bus_of(const struct declared *d) { return d->node->parent->parent; }
+static enum err take_names(struct rulelint *l, struct looked_at *one) {
+    struct arena scratch;
+    struct node *root;
+    arena_init(&scratch, 0);
+    enum err err = doc_parse(&scratch, one->item->request, &root, NULL);
+    const struct node *name = err ? NULL : doc_get(root, STR("Name")), *bus = err ? NULL : doc_get(root, STR("EventBusName"));
+    one->name = name ? arena_str(l->arena, name->text) : STR("");
+    one->bus = bus ? arena_str(l->arena, bus->text) : STR("default");
+    arena_fini(&scratch);
+    return err || !one->name.p || !one->bus.p ? ERR_NOMEM : ERR_OK;
+}
+
+static bool on_one_bus(const struct looked_at *a, const struct looked_at *b) {
+    return str_eq(a->bus, b->bus) && str_eq(a->item->account, b->item->account);
+}
 
 static void compare(struct rulelint *l, const struct looked_at *one) {
     struct arena scratch;
@@ -92,12 +109,11 @@ static void compare(struct rulelint *l, const struct looked_at *one) {
     arena_init(&scratch, 0);
     for (size_t i = one->next; i && !same; i = l->rules[i - 1].next) {
         const struct looked_at *other = &l->rules[i - 1];
-        if (other->signature != one->signature || bus_of(other->item) != bus_of(one->item)) continue;
+        if (other->signature != one->signature || !on_one_bus(other, one)) continue;
         same = lint_same(one->pattern, other->pattern, &scratch);
         arena_reset(&scratch);
         if (same)
-            problem_at(l->out, one->item->node, "warning: SamePattern: rule %.*s takes exactly the same events",
-                       STR_ARG(other->item->node->key));
+            problem_at(l->out, one->item->node, "warning: SamePattern: rule %.*s takes exactly the same events", STR_ARG(other->name));
     }
     arena_fini(&scratch);
 }
@@ -106,9 +122,10 @@ static void compare(struct rulelint *l, const struct looked_at *one) {
 static enum err look_at(struct rulelint *l, const struct declared *item, struct pattern *pattern) {
     struct looked_at *one = &l->rules[l->count];
     size_t slot = lint_signature(pattern) % l->slots;
-    *one = (struct looked_at){item, pattern, lint_signature(pattern), l->heads[slot]};
+    *one = (struct looked_at){.item = item, .pattern = pattern, .signature = lint_signature(pattern), .next = l->heads[slot]};
     l->heads[slot] = ++l->count;
-    enum err err = lint_pattern(pattern, NULL, l->arena, &l->found);
+    enum err err = take_names(l, one);
+    if (!err) err = lint_pattern(pattern, NULL, l->arena, &l->found);
     if (err) return err;
     tell(l, pattern_node(item));
     compare(l, one);

@@ -74,12 +74,16 @@ enum err declare_operator(struct api *api, struct str data_dir, struct str endpo
  */
 struct loaded {
     char *path;
+    struct buf text; /* nodes point into it */
     struct arena arena;
     struct rulefile file;
 };
 
 struct loading {
     struct api *api;
+    struct rulefile_parameter *parameters;
+    size_t parameter_count;
+    struct str account; /* of the path that is being read */
     struct loaded files[FILES_MAX];
     size_t count;
     size_t mistakes;
@@ -96,31 +100,93 @@ static struct str directory_of(const char *path) {
     return slash ? str_of(path, slash == path ? 1 : (size_t)(slash - path)) : STR("");
 }
 
+/* Programs and directories of functions that are not there: the function may be made before them, so this stops nothing. */
+static void warn_needs(struct loaded *f) {
+    for (size_t i = 0; i < f->file.count; i++) {
+        struct str program, directory;
+        const struct declared *d = &f->file.items[i];
+        declared_needs(d, &f->arena, &program, &directory);
+        struct str path = arena_str(&f->arena, program), dir = arena_str(&f->arena, directory);
+        if (path.p && access(path.p, X_OK)) problem_at(&f->file.warnings, d->node, "%s is no program", path.p);
+        if (dir.p && !os_is_dir(dir.p)) problem_at(&f->file.warnings, d->node, "%s is no directory", dir.p);
+    }
+    problems_sort(&f->file.warnings);
+}
+
+static void say_all(struct loading *l, struct loaded *f) {
+    for (size_t i = 0; i < f->file.problems.count; i++) {
+        const struct problem *p = &f->file.problems.items[i];
+        say(l, f->path, p->line, p->column, p->path, p->message.p ? p->message.p : "wrong");
+    }
+    for (size_t i = 0; i < f->file.warnings.count; i++) {
+        const struct problem *p = &f->file.warnings.items[i];
+        fprintf(stderr, "busd: %s:%d:%d: %.*s%swarning: %s\n", f->path, p->line, p->column, STR_ARG(p->path), p->path.n ? ": " : "",
+                p->message.p ? p->message.p : "");
+    }
+    l->mistakes += f->file.problems.total - f->file.problems.count;
+}
+
+/* ERR_NOMEM is a mistake of the file: it takes more than a file of its size may. */
+static enum err read_text(struct loading *l, struct loaded *f, struct str dir) {
+    struct fault why;
+    struct rulefile_options options = {.dir = dir,
+                                       .region = flow_region(api_flow(l->api)),
+                                       .account = l->account.p ? l->account : OPERATOR_ACCOUNT,
+                                       .stack = rulefile_stack_name(str_from(f->path), &f->arena),
+                                       .parameters = l->parameters,
+                                       .parameter_count = l->parameter_count};
+    if (!options.stack.p) return fault_set(l->fault, ERR_NOMEM, NULL);
+    enum err err = rulefile_read_as(buf_str(&f->text), &options, &f->arena, &f->file, &why);
+    if (err) {
+        say_all(l, f);
+        f->file = (struct rulefile){0};
+        say(l, f->path, why.line ? why.line : 1, why.column ? why.column : 1, STR(""), why.message);
+        return ERR_OK;
+    }
+    warn_needs(f);
+    say_all(l, f);
+    return ERR_OK;
+}
+
 static enum err read_one(void *ctx, const char *path) {
     struct loading *l = ctx;
     if (l->count == FILES_MAX) return fault_set(l->fault, ERR_LIMIT, "more than %d rule files", FILES_MAX);
-    struct buf text;
-    buf_init(&text, 0);
-    enum err err = os_read_file(path, FILE_BYTES_MAX, &text, l->fault);
+    struct loaded *f = &l->files[l->count++];
+    buf_init(&f->text, 0);
+    enum err err = os_read_file(path, FILE_BYTES_MAX, &f->text, l->fault);
+    arena_init(&f->arena, rulefile_memory_max(f->text.n));
     char *full = err ? NULL : realpath(path, NULL); /* programs of functions are run from elsewhere: their paths must be absolute */
     if (!err && !full) err = fault_set(l->fault, ERR_IO, "%s: no real path", path);
     if (!err) {
-        struct loaded *f = &l->files[l->count++];
         f->path = strdup(path);
-        arena_init(&f->arena, (size_t)1 << 30);
-        struct str copy = arena_str(&f->arena, buf_str(&text)), dir = arena_str(&f->arena, directory_of(full));
-        if (!f->path || !copy.p || !dir.p)
-            err = fault_set(l->fault, ERR_NOMEM, NULL);
-        else
-            err = rulefile_read(copy, dir, flow_region(api_flow(l->api)), &f->arena, &f->file, l->fault);
-        for (size_t i = 0; !err && i < f->file.problems.count; i++) {
-            const struct problem *p = &f->file.problems.items[i];
-            say(l, path, p->line, p->column, p->path, p->message.p ? p->message.p : "wrong");
-        }
+        struct str dir = arena_str(&f->arena, directory_of(full));
+        err = f->path && dir.p ? read_text(l, f, dir) : fault_set(l->fault, ERR_NOMEM, NULL);
     }
     free(full);
-    buf_fini(&text);
     return err;
+}
+
+static enum err read_path(struct loading *l, const char *argument) {
+    static const char *const suffixes[] = {".yaml", ".yml", ".json", ".template", NULL};
+    const char *path;
+    l->account = rulefile_split_path(argument, &path);
+    return os_is_dir(path) ? os_each_file(path, suffixes, read_one, l, l->fault) : read_one(l, path);
+}
+
+static enum err take_parameters(struct loading *l, const char *const *parameters, size_t count) {
+    l->parameters = calloc(count + 1, sizeof *l->parameters);
+    if (!l->parameters) return fault_set(l->fault, ERR_NOMEM, NULL);
+    enum err err = ERR_OK;
+    for (; l->parameter_count < count && !err; l->parameter_count++)
+        err = rulefile_parameter_parse(parameters[l->parameter_count], &l->parameters[l->parameter_count], l->fault);
+    return err;
+}
+
+static enum err check_parameters(struct loading *l) {
+    for (size_t i = 0; i < l->parameter_count; i++)
+        if (!l->parameters[i].used)
+            return fault_set(l->fault, ERR_USAGE, "no template has the parameter %.*s", STR_ARG(l->parameters[i].key));
+    return ERR_OK;
 }
 
 /* ---- running what they declare
@@ -150,6 +216,16 @@ static void refused(struct loading *l, const struct loaded *f, const struct decl
 
 static bool is_there(enum err err) { return err == ERR_EXISTS || err == ERR_IN_USE || err == ERR_CONFLICT || err == ERR_QUEUE_EXISTS; }
 
+/* A rule file has targets by their ids, a template has a list of them. */
+static const struct ynode *target_of(const struct ynode *targets, struct str id) {
+    if (targets->kind != YNODE_LIST) return ynode_get(targets, id);
+    for (const struct ynode *n = targets->child; n; n = n->next) {
+        const struct ynode *own = ynode_get(n, STR("Id"));
+        if (own && str_eq(own->text, id)) return n;
+    }
+    return NULL;
+}
+
 /* PutTargets answers 200 and names the entries it refused. */
 static void check_failed_entries(struct loading *l, const struct loaded *f, const struct declared *d, struct str answer) {
     struct arena a;
@@ -163,7 +239,7 @@ static void check_failed_entries(struct loading *l, const struct loaded *f, cons
             fault_set(&why, ERR_VALIDATION, "target %.*s: %.*s", STR_ARG(id ? id->text : STR("")),
                       STR_ARG(message ? message->text : STR("")));
             struct declared at = *d;
-            const struct ynode *target = id ? ynode_get(d->node, id->text) : NULL;
+            const struct ynode *target = id ? target_of(d->node, id->text) : NULL;
             if (target) at.node = target;
             refused(l, f, &at, &why);
         }
@@ -175,6 +251,12 @@ static void check_failed_entries(struct loading *l, const struct loaded *f, cons
 static enum err replace_key(struct loading *l, const struct declared *d, struct fault *why) {
     enum err err = api_run(l->api, d->account, STR("bus.DeleteAccessKey"), d->request, NULL, why);
     return err ? err : api_run(l->api, d->account, d->operation, d->request, NULL, why);
+}
+
+/* A resource of a service that this build has not: left out, like a type that means nothing. */
+static void warn_unknown(const struct loaded *f, const struct declared *d) {
+    fprintf(stderr, "busd: %s:%d:%d: warning: %.*s is left out: there is no operation %.*s here\n", f->path, d->node->line, d->node->column,
+            STR_ARG(d->what), STR_ARG(d->operation));
 }
 
 static void run_one(struct loading *l, const struct loaded *f, const struct declared *d) {
@@ -189,7 +271,9 @@ static void run_one(struct loading *l, const struct loaded *f, const struct decl
         else
             err = d->update.p ? api_run(l->api, d->account, d->update, d->request, NULL, &why) : ERR_OK;
     }
-    if (err)
+    if (err == ERR_UNKNOWN_OPERATION)
+        warn_unknown(f, d);
+    else if (err)
         refused(l, f, d, &why);
     else if (str_eqz(d->operation, "events.PutTargets"))
         check_failed_entries(l, f, d, buf_str(&answer));
@@ -205,6 +289,36 @@ static enum err check_policy(struct loading *l, const struct declared *d, struct
     const struct node *policy = err ? NULL : doc_get(root, STR("Policy")), *bus = err ? NULL : doc_get(root, STR("EventBusName"));
     if (!err && policy && bus)
         err = policy_names_bus(policy->text, world_bus_arn(flow_world(api_flow(l->api)), &a, (struct bus_ref){d->account, bus->text}), why);
+    arena_fini(&a);
+    return err;
+}
+
+static bool is_account(const struct loading *l, const struct account_info *accounts, size_t count, struct str account) {
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(accounts[i].id, account)) return true;
+    for (size_t i = 0; i < l->count; i++)
+        for (size_t k = 0; k < l->files[i].file.count; k++) {
+            const struct declared *d = &l->files[i].file.items[k];
+            if (str_eqz(d->operation, "bus.CreateAccount") && str_eq(d->account, account)) return true;
+        }
+    return false;
+}
+
+/* A rule file makes the accounts that it speaks of; a template does not. Told once for each file: all of a template is of one account. */
+static enum err check_accounts(struct loading *l) {
+    struct arena a;
+    struct account_info *accounts;
+    struct fault why;
+    size_t count;
+    arena_init(&a, 0);
+    enum err err = world_list_accounts(flow_world(api_flow(l->api)), &a, &accounts, &count, l->fault);
+    for (size_t i = 0; i < l->count && !err; i++) {
+        const struct rulefile *file = &l->files[i].file;
+        if (!file->is_template || !file->count || is_account(l, accounts, count, file->items[0].account)) continue;
+        fault_set(&why, ERR_NOT_FOUND, "there is no account %.*s; a rule file or busctl create-account makes it",
+                  STR_ARG(file->items[0].account));
+        refused(l, &l->files[i], &file->items[0], &why);
+    }
     arena_fini(&a);
     return err;
 }
@@ -227,6 +341,7 @@ static void check_all(struct loading *l) {
             const struct declared *d = &l->files[i].file.items[k];
             struct fault why;
             enum err err = api_check(l->api, d->operation, d->request, &why);
+            if (err == ERR_UNKNOWN_OPERATION) continue; /* told when it is its turn */
             if (!err && str_eqz(d->operation, "events.PutPermission")) err = check_policy(l, d, &why);
             if (err) refused(l, &l->files[i], d, &why);
         }
@@ -252,17 +367,18 @@ static void run_all(struct loading *l) {
                 if (order_of(l->files[i].file.items[k].operation) == step) run_one(l, &l->files[i], &l->files[i].file.items[k]);
 }
 
-enum err declare_files(struct api *api, const char *const *paths, size_t count, struct fault *fault) {
-    static const char *const suffixes[] = {".yaml", ".yml", NULL};
+enum err declare_files(struct api *api, const char *const *paths, size_t count, const char *const *parameters, size_t parameter_count,
+                       struct fault *fault) {
     struct loading *l = calloc(1, sizeof *l);
     if (!l) return fault_set(fault, ERR_NOMEM, NULL);
     l->api = api;
     l->fault = fault;
-    enum err err = ERR_OK;
-    for (size_t i = 0; i < count && !err; i++)
-        err = os_is_dir(paths[i]) ? os_each_file(paths[i], suffixes, read_one, l, fault) : read_one(l, paths[i]);
+    enum err err = take_parameters(l, parameters, parameter_count);
+    for (size_t i = 0; i < count && !err; i++) err = read_path(l, paths[i]);
+    if (!err && !l->mistakes) err = check_parameters(l);
     if (!err && !l->mistakes) look_up_all(l);
     if (!err && !l->mistakes) check_all(l);
+    if (!err) err = check_accounts(l);
     if (!err && !l->mistakes) {
         struct world *world = flow_world(api_flow(api));
         world_bulk_begin(world);
@@ -274,8 +390,11 @@ enum err declare_files(struct api *api, const char *const *paths, size_t count, 
                         l->mistakes == 1 ? "" : "s");
     for (size_t i = 0; i < l->count; i++) {
         free(l->files[i].path);
+        if (l->files[i].text.p) explicit_bzero(l->files[i].text.p, l->files[i].text.n); /* secrets of connections may stand in it */
+        buf_fini(&l->files[i].text);
         arena_wipe(&l->files[i].arena);
     }
+    free(l->parameters);
     free(l);
     return err;
 }

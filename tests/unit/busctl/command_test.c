@@ -296,12 +296,13 @@ static void validate_tells_every_mistake_of_every_file(void **state) {
     assert_string_equal(out, wanted);
     put_file(b, "a: [\x01\n");
     assert_int_equal(runs(NULL, WORDS("validate", b)), 3);
-    snprintf(wanted, sizeof wanted, "%s:1:5: this is not YAML: control characters are not allowed\n", b);
+    snprintf(wanted, sizeof wanted, "%s:1:5: the control character U+0001 cannot stand in a text file; take it out, or write \"\\u0001\" in quotes\n",
+             b);
     assert_string_equal(out, wanted);
     unlink(a);
     unlink(b);
     assert_int_equal(runs(NULL, WORDS("validate", dir)), 2); /* nothing to look at is no success */
-    assert_non_null(strstr(err, "has no file that ends in .yaml or .yml"));
+    assert_non_null(strstr(err, "has no file that ends in .yaml, .yml, .json or .template"));
     unlink(c);
     rmdir(dir);
 }

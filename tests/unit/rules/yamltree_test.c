@@ -156,13 +156,12 @@ static void what_is_not_supported_is_refused_at_its_place(void **state) {
 
 static void what_is_no_yaml_is_refused_at_its_place(void **state) {
     (void)state;
-    one_problem(STR("a: [1\n"), 2, 1, "", "this is not YAML: did not find expected ',' or ']', while parsing a flow sequence");
-    one_problem(STR("a: 1\n\tb: 2\n"), 2, 1, "",
-                "this is not YAML: found a tab character that violates indentation, while scanning a plain scalar");
-    one_problem(STR("a: \"x"), 1, 6, "", "this is not YAML: found unexpected end of stream, while scanning a quoted scalar");
+    one_problem(STR("a: [1\n"), 2, 1, "", "this is not YAML: did not find expected ',' or ']', while parsing a flow sequence that began at line 1, column 4");
+    one_problem(STR("a: 1\n\tb: 2\n"), 2, 1, "", "a tab cannot indent in YAML; use blanks");
+    one_problem(STR("a: \"x"), 1, 6, "", "this is not YAML: found unexpected end of stream, while scanning a quoted scalar that began at line 1, column 4");
     one_problem(STR("a: b: c\n"), 1, 5, "", "this is not YAML: mapping values are not allowed in this context");
     one_problem(STR("a: 1\n b: 2\n"), 2, 3, "", "this is not YAML: mapping values are not allowed in this context");
-    one_problem(STR("a: \"\\q\"\n"), 1, 5, "", "this is not YAML: found unknown escape character, while parsing a quoted scalar");
+    one_problem(STR("a: \"\\q\"\n"), 1, 5, "", "this is not YAML: found unknown escape character, while parsing a quoted scalar that began at line 1, column 4");
     one_problem(STR("a: x\nb: \xFF\n"), 2, 4, "", "this is not YAML: invalid leading UTF-8 octet");
     one_problem(STR("a: x\nb: \x01\n"), 2, 4, "", "this is not YAML: control characters are not allowed");
     assert_null(read_text(STR("a: [\n")));
