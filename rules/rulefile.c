@@ -1037,6 +1037,8 @@ enum err rulefile_read(struct str text, struct str dir, struct str region, struc
     return rulefile_read_as(text, &options, a, out, fault);
 }
 
+bool rulefile_is_template(struct str text) { return template_is(str_starts(text, STR("\xEF\xBB\xBF")) ? str_skip(text, 3) : text); }
+
 size_t rulefile_memory_max(size_t text_bytes) {
     const size_t least = (size_t)48 << 20, most = (size_t)1 << 30;
     return text_bytes > (most - least) / 10 ? most : least + 10 * text_bytes;

@@ -53,6 +53,8 @@ struct rulefile_options {
  * the problems that were found until then. */
 enum err rulefile_read_as(struct str text, const struct rulefile_options *options, struct arena *a, struct rulefile *out,
                           struct fault *fault) MUST_USE;
+/* Would rulefile_read_as take the text for a template? */
+bool rulefile_is_template(struct str text);
 /* How many bytes reading a file of that size may take: the cap for the arena. Rule files of the usual density take half of it. */
 size_t rulefile_memory_max(size_t text_bytes);
 /* "orders" of "/etc/bus/orders.yaml", as AWS takes the names of stacks: letters, digits and hyphens, the first a letter. */

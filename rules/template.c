@@ -240,10 +240,13 @@ static void read_resource(struct template *t, const struct ynode *n) {
     check_attributes(t, n);
     struct template_resource *r = add_resource(t, n, n->key, template_type_of(type->text));
     if (!r) return;
-    if (properties && properties->kind != YNODE_MAP) problem_at(t->problems, properties, "a mapping of properties is expected here");
     r->absent = is_absent(t, n);
-    r->written = properties && properties->kind == YNODE_MAP ? properties : NULL;
-    if (str_eqz(type->text, "AWS::Serverless::Function")) r->written = template_merge(t, t->globals, r->written, n);
+    r->written = properties ? template_branch(t, properties) : NULL;
+    r->broken = properties && (!r->written || (r->written->kind != YNODE_MAP && !template_is_call(r->written)));
+    if (r->broken && r->written && r->written->kind != YNODE_NULL)
+        problem_at(t->problems, r->written, "a mapping of properties is expected here");
+    if (r->broken) r->written = NULL;
+    if (str_eqz(type->text, "AWS::Serverless::Function") && !r->broken) r->written = template_merge(t, t->globals, r->written, n);
     add_events(t, r);
 }
 
@@ -318,6 +321,16 @@ static void depend(struct template *t, struct template_resource *r, const struct
         need(t, r, to);
 }
 
+/* A map; NULL: they could not be worked out, or are something else (told). */
+static struct ynode *work_out_properties(struct template *t, struct template_resource *r) {
+    if (r->broken) return NULL;
+    if (!r->written) return template_node(t, r->node, r->node->parent, YNODE_MAP, STR(""));
+    struct ynode *v = template_value(t, r->written, r->written->parent ? r->written->parent : r->node);
+    if (v && v->kind == YNODE_MAP) return v;
+    if (!v || !v->unknown) problem_at(t->problems, r->written, "a mapping of properties is expected here");
+    return NULL;
+}
+
 static void work_out(struct template *t, struct template_resource *r) {
     const struct ynode *depends = r->owner ? NULL : template_get(r->node, "DependsOn");
     for (const struct ynode *n = depends && depends->kind == YNODE_LIST ? depends->child : depends; n;
@@ -326,11 +339,8 @@ static void work_out(struct template *t, struct template_resource *r) {
     if (r->owner) need(t, r, r->owner);
     t->current = r;
     template_name_of(t, r);
-    bool matters = r->owner || (r->type && r->type->load);
-    if (matters && r->written) r->properties = template_value(t, r->written, r->node);
+    if (r->owner || (r->type && r->type->load)) r->properties = work_out_properties(t, r);
     t->current = NULL;
-    if (r->properties) r->properties->parent = r->written->parent ? r->written->parent : r->node;
-    if (matters && !r->properties) r->properties = template_node(t, r->node, r->node->parent, YNODE_MAP, STR(""));
 }
 
 static void tell_ring(struct template *t, struct template_resource *const *path, size_t depth, const struct template_resource *to) {

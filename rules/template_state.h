@@ -39,6 +39,7 @@ struct template_resource {
     struct str name;                  /* physical name, once it was asked for */
     struct template_edge *needs;
     bool absent; /* its condition is false */
+    bool broken; /* its properties are none (told) */
     bool naming; /* its name is being worked out */
     enum { ORDER_NEW, ORDER_OPEN, ORDER_DONE } order;
 };
@@ -90,6 +91,8 @@ bool template_truth(struct template *t, const struct ynode *n, bool *known);
 /* A new node in the place of `at`. */
 struct ynode *template_node(struct template *t, const struct ynode *at, const struct ynode *parent, enum ynode_kind kind, struct str text);
 bool template_has_unknown(const struct ynode *n);
+/* What Fn::If chooses, as it is written; n itself when that is no Fn::If. NULL: could not be worked out (told). After the conditions. */
+const struct ynode *template_branch(struct template *t, const struct ynode *n);
 /* Is it a function: {Ref: x}, {Fn::Name: x} or a tag? */
 bool template_is_call(const struct ynode *n);
 

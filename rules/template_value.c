@@ -399,6 +399,22 @@ static struct ynode *value_if(struct template *t, const struct call *c, const st
     return in_place(template_value(t, truth ? args->next : args->next->next, parent), c->at, parent);
 }
 
+const struct ynode *template_branch(struct template *t, const struct ynode *n) {
+    struct call c;
+    bool known;
+    while (template_is_call(n) && call_of(t, n, &c) && str_eqz(c.name, "If")) {
+        const struct ynode *args = arguments(t, &c, 3, 3, "a condition, what holds when it is true, and what otherwise: [Name, a, b]");
+        if (!args || args->kind != YNODE_STRING || template_is_call(args)) {
+            if (args) problem_at(t->problems, args, "the name of a condition is expected here");
+            return NULL;
+        }
+        bool truth = template_condition(t, args, args->text, &known);
+        if (!known) return NULL;
+        n = truth ? args->next : args->next->next;
+    }
+    return n;
+}
+
 static struct ynode *value_find(struct template *t, const struct call *c, const struct ynode *parent) {
     struct str map, first, second;
     const struct ynode *args = arguments(t, c, 3, 4, "a mapping and two keys: [Map, first, second]");

@@ -166,11 +166,23 @@ static enum err read_one(void *ctx, const char *path) {
     return err;
 }
 
+/* In a directory JSON may be anything: data of functions, say. Templates are read. */
+static enum err read_member(void *ctx, const char *path) {
+    struct loading *l = ctx;
+    struct buf text;
+    bool is_rules = !str_ends(str_from(path), STR(".json"));
+    buf_init(&text, 0);
+    enum err err = is_rules ? ERR_OK : os_read_file(path, FILE_BYTES_MAX, &text, l->fault);
+    if (!is_rules && !err) is_rules = rulefile_is_template(buf_str(&text));
+    buf_fini(&text);
+    return err || !is_rules ? err : read_one(ctx, path);
+}
+
 static enum err read_path(struct loading *l, const char *argument) {
     static const char *const suffixes[] = {".yaml", ".yml", ".json", ".template", NULL};
     const char *path;
     l->account = rulefile_split_path(argument, &path);
-    return os_is_dir(path) ? os_each_file(path, suffixes, read_one, l, l->fault) : read_one(l, path);
+    return os_is_dir(path) ? os_each_file(path, suffixes, read_member, l, l->fault) : read_one(l, path);
 }
 
 static enum err take_parameters(struct loading *l, const char *const *parameters, size_t count) {

@@ -129,27 +129,30 @@ static enum err read_file(struct validation *v, const char *path, struct str tex
     return ERR_OK;
 }
 
-static enum err validate_file(void *ctx, const char *path) {
-    struct validation *v = ctx;
+static enum err validate_text(struct validation *v, const char *path, bool templates_only) {
     struct arena arena;
     struct buf text;
     buf_init(&text, 0);
     enum err err = os_read_file(path, FILE_MOST_BYTES, &text, v->fault);
+    bool skip = !err && templates_only && !rulefile_is_template(buf_str(&text));
     arena_init(&arena, rulefile_memory_max(text.n));
-    if (!err) err = read_file(v, path, buf_str(&text), &arena);
-    v->files++;
+    if (!err && !skip) err = read_file(v, path, buf_str(&text), &arena);
+    v->files += !skip;
     buf_fini(&text);
     arena_fini(&arena);
     return err;
 }
 
+/* In a directory JSON may be anything: data of functions, say. Templates are read. */
+static enum err validate_member(void *ctx, const char *path) { return validate_text(ctx, path, str_ends(str_from(path), STR(".json"))); }
+
 static enum err validate_path(struct validation *v, const char *argument) {
     static const char *const suffixes[] = {".yaml", ".yml", ".json", ".template", NULL};
     const char *path;
     v->account = rulefile_split_path(argument, &path);
-    if (!os_is_dir(path)) return validate_file(v, path);
+    if (!os_is_dir(path)) return validate_text(v, path, false);
     size_t before = v->files;
-    enum err err = os_each_file(path, suffixes, validate_file, v, v->fault);
+    enum err err = os_each_file(path, suffixes, validate_member, v, v->fault);
     if (!err && v->files == before)
         err = fault_set(v->fault, ERR_USAGE, "%s has no file that ends in .yaml, .yml, .json or .template", path);
     return err;
