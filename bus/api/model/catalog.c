@@ -1,5 +1,6 @@
 #include "catalog.h"
 
+#include "destination/model.h"
 #include "endpoints.h"
 #include "events.h"
 #include "explanation.h"
@@ -12,9 +13,9 @@
 #include "topic/model.h"
 
 const struct operation *const *model_tables(size_t *count) {
-    static const struct operation *const tables[] = {events_operations, explain_operations, partners_operations, endpoints_operations,
-                                                     stream_operations, queue_operations, topic_operations, function_operations,
-                                                     log_operations, bus_operations};
+    static const struct operation *const tables[] = {events_operations, explain_operations, destination_operations, partners_operations,
+                                                     endpoints_operations, stream_operations, queue_operations, topic_operations,
+                                                     function_operations, log_operations, bus_operations, secret_key_operations};
     *count = sizeof tables / sizeof tables[0];
     return tables;
 }

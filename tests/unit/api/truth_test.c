@@ -26,6 +26,7 @@
 #define QUEUE "arn:aws:sqs:us-east-1:" OWN ":q"
 #define STREAM "arn:aws:kinesis:us-east-1:" OWN ":stream/s"
 #define TOPIC "arn:aws:sns:us-east-1:" OWN ":t"
+#define CONNECTION "arn:aws:events:us-east-1:" OWN ":connection/c"
 #define SOURCE(name) "aws.partner/crm.example/" name
 #define ENDPOINT                                                                                                                     \
     "\"RoutingConfig\":{\"FailoverConfig\":{\"Primary\":{\"HealthCheck\":\"arn:aws:route53:::healthcheck/a\"},"                     \
@@ -69,6 +70,19 @@ static const struct row {
     {"events.UntagResource", "{\"ResourceARN\":\"" BUS("default") "\",\"TagKeys\":[\"k\"]}", "{\"ResourceARN\":\"" BUS("default") "\",\"TagKeys\":[\"k\"]}"},
     {"events.ListTagsForResource", "{\"ResourceARN\":\"" BUS("default") "\"}", "{\"ResourceARN\":\"" BUS("default") "\"}"},
 
+    {"events.CreateConnection",
+     "{\"Name\":\"new\",\"AuthorizationType\":\"API_KEY\",\"AuthParameters\":{\"ApiKeyAuthParameters\":{\"ApiKeyName\":\"k\",\"ApiKeyValue\":\"v\"}}}", NULL},
+    {"events.UpdateConnection", "{\"Name\":\"c\",\"Description\":\"d\"}", NULL},
+    {"events.DeleteConnection", "{\"Name\":\"c\"}", NULL},
+    {"events.DescribeConnection", "{\"Name\":\"c\"}", NULL},
+    {"events.ListConnections", "{}", NULL},
+    {"events.DeauthorizeConnection", "{\"Name\":\"c\"}", NULL},
+    {"events.CreateApiDestination",
+     "{\"Name\":\"new\",\"ConnectionArn\":\"" CONNECTION "\",\"InvocationEndpoint\":\"https://example.com/\",\"HttpMethod\":\"POST\"}", NULL},
+    {"events.UpdateApiDestination", "{\"Name\":\"d\",\"Description\":\"d\"}", NULL},
+    {"events.DeleteApiDestination", "{\"Name\":\"d\"}", NULL},
+    {"events.DescribeApiDestination", "{\"Name\":\"d\"}", NULL},
+    {"events.ListApiDestinations", "{}", NULL},
     /* a source is named without an account: the partner's calls concern its own, the customer's its own */
     {"events.CreatePartnerEventSource", "{\"Name\":\"" SOURCE("new") "\",\"Account\":\"" ALLOWED "\"}", NULL},
     {"events.DeletePartnerEventSource", "{\"Name\":\"" SOURCE("s") "\",\"Account\":\"" OWN "\"}", NULL},
@@ -159,6 +173,7 @@ static const struct row {
     {"bus.DeleteAccessKey", "{\"AccessKeyId\":\"AKIASPARE\"}", NULL},
     {"bus.PutAccessKeyPolicy", "{\"AccessKeyId\":\"AKIASPARE\"}", NULL},
     {"bus.DescribeDaemon", "{}", NULL},
+    {"bus.RotateSecretKey", "{}", NULL},
 };
 
 /* ---- a whole daemon but for the gate ------------------------------------------------------------------------------------------------ */
@@ -236,6 +251,10 @@ static void make_resources(struct fixture *f) {
     ask(f, OWN, "sns.CreateTopic", "{\"Name\":\"t\"}");
     ask(f, OWN, "lambda.CreateFunction", "{\"FunctionName\":\"f\",\"Command\":[\"/bin/cat\"]}");
     ask(f, OWN, "logs.CreateLogGroup", "{\"logGroupName\":\"l\"}");
+    ask(f, OWN, "events.CreateConnection",
+        "{\"Name\":\"c\",\"AuthorizationType\":\"BASIC\",\"AuthParameters\":{\"BasicAuthParameters\":{\"Username\":\"u\",\"Password\":\"p\"}}}");
+    ask(f, OWN, "events.CreateApiDestination",
+        "{\"Name\":\"d\",\"ConnectionArn\":\"" CONNECTION "\",\"InvocationEndpoint\":\"https://example.com/*\",\"HttpMethod\":\"POST\"}");
     ask(f, OWN, "events.CreateEventBus", "{\"Name\":\"empty\"}");
     ask(f, OWN, "events.CreatePartnerEventSource", "{\"Name\":\"" SOURCE("s") "\",\"Account\":\"" OWN "\"}"); /* both sides of it */
     ask(f, OWN, "events.CreateEventBus", "{\"Name\":\"" SOURCE("s") "\",\"EventSourceName\":\"" SOURCE("s") "\"}");
