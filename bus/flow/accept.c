@@ -36,6 +36,9 @@ static enum err find_bus(struct batch *b, const struct entry *e, const struct bu
     *bus = NULL;
     enum err err = bus_ref_parse(b->flow->world, b->x->caller->account, e->bus, &ref, fault);
     if (err) return err;
+    if (str_find(ref.name, '/', 0) < ref.name.n)
+        return fault_set(fault, ERR_VALIDATION, "Parameter EventBusName is not valid. Reason: only its partner puts events onto event bus %.*s.",
+                         STR_ARG(ref.name));
     *bus = snapshot_bus(b->r.snapshot, ref.account, ref.name);
     if (*bus || b->flow->settings->aws_quirks) return ERR_OK;
     return fault_set(fault, ERR_NOT_FOUND, "Event bus %.*s does not exist.", STR_ARG(ref.name));

@@ -361,7 +361,9 @@ STRUCT(test_event_pattern_answer, "TestEventPatternResponse", struct events_test
 
 /* ---- events and tags ---------------------------------------------------------------------------------------------------------- */
 
-LIST(resources, "EventResourceList", text);
+STRING(resource, "EventResource", AT_MOST(2048));
+LIST(resources, "EventResourceList", resource);
+STRING(trace_header, "TraceHeader", BETWEEN(1, 500));
 STRUCT(entry, "PutEventsRequestEntry", struct events_entry,
        MEMBER(struct events_entry, time_ms, "Time", &timestamp, OPTIONAL, "when it happened (now)"),
        MEMBER(struct events_entry, source, "Source", &text, OPTIONAL, "who says it: com.example.shop"),
@@ -369,7 +371,7 @@ STRUCT(entry, "PutEventsRequestEntry", struct events_entry,
        MEMBER(struct events_entry, detail_type, "DetailType", &text, OPTIONAL, "what kind of event it is"),
        MEMBER(struct events_entry, detail, "Detail", &text, OPTIONAL, "what happened: a JSON object as text"),
        MEMBER(struct events_entry, bus, "EventBusName", &text, OPTIONAL, "name or ARN of the bus (default)"),
-       MEMBER(struct events_entry, trace_header, "TraceHeader", &text, OPTIONAL, "X-Ray trace header"),
+       MEMBER(struct events_entry, trace_header, "TraceHeader", &trace_header, OPTIONAL, "X-Ray trace header"),
        MEMBER_END);
 LIST(entries, "PutEventsRequestEntryList", entry, BETWEEN(1, 10));
 STRING(endpoint_id, "EndpointId", BETWEEN(1, 50), .pattern = "^[A-Za-z0-9\\-]+[\\.][A-Za-z0-9\\-]+$",

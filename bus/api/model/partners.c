@@ -62,7 +62,8 @@ STRUCT(list_accounts_answer, "ListPartnerEventSourceAccountsResponse", struct pa
        NEXT_MEMBER(struct partners_list_accounts_answer),
        MEMBER_END);
 
-LIST(resources, "EventResourceList", text);
+STRING(resource, "EventResource", AT_MOST(2048));
+LIST(resources, "EventResourceList", resource);
 STRUCT(entry, "PutPartnerEventsRequestEntry", struct partners_entry,
        MEMBER(struct partners_entry, time_ms, "Time", &timestamp, OPTIONAL, "when it happened (now)"),
        MEMBER(struct partners_entry, source, "Source", &source_name, OPTIONAL, "the event source it comes from"),

@@ -72,6 +72,31 @@ static void targets(void **state) {
     WALK({A1, "RemoveTargets", "{'Rule':'r','Ids':['a','b'],'Force':true}", OK, "{'FailedEntryCount':0,'FailedEntries':[]}"}, {A1, "ListTargetsByRule", "{'Rule':'r'}", OK, "{'Targets':[]}"});
 }
 
+/* Everything that is wrong with a request is told at once, by the members' paths: in lists of structures, in maps, in lists of words. */
+static void violations_are_told_together(void **state) {
+    (void)state;
+#define MUST "' failed to satisfy constraint: Member must "
+    WALK({A1, "PutTargets",
+          "{'Rule':'r','Targets':[{'Id':'1','Arn':'" Q("q") "'},{'Id':'a b','Arn':'" Q("q") "','InputTransformer':{'InputPathsMap':{'k!':'$.a'}},"
+          "'RetryPolicy':{'MaximumRetryAttempts':186,'MaximumEventAgeInSeconds':59}}]}",
+          ERR_VALIDATION,
+          "5 validation errors detected: Value 'a b' at 'targets.2.member.id" MUST "satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+; "
+          "Value '{k!=$.a}' at 'targets.2.member.inputTransformer.inputPathsMap' failed to satisfy constraint: Map keys must satisfy constraint: [Member must have length less "
+          "than or equal to 256, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [A-Za-z0-9\\_\\-]+]; "
+          "Value null at 'targets.2.member.inputTransformer.inputTemplate" MUST "not be null; "
+          "Value '186' at 'targets.2.member.retryPolicy.maximumRetryAttempts" MUST "have value less than or equal to 185; "
+          "Value '59' at 'targets.2.member.retryPolicy.maximumEventAgeInSeconds" MUST "have value greater than or equal to 60"},
+         {A1, "RemoveTargets", "{'Ids':['ok','not ok']}", ERR_VALIDATION,
+          "2 validation errors detected: Value null at 'rule" MUST "not be null; Value '[ok, not ok]' at 'ids" MUST
+          "satisfy constraint: [Member must have length less than or equal to 64, Member must have length greater than or equal to 1, "
+          "Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+]"},
+         {A1, "PutEvents", "{'Entries':[{'Source':'s','TraceHeader':''}]}", ERR_VALIDATION, "...Value '' at 'entries.1.member.traceHeader" MUST "have length greater than or equal to 1"},
+         {A1, "PutRule", "{'Name':'','State':'ON','Tags':[{'Key':'k'}]}", ERR_VALIDATION,
+          "4 validation errors detected: Value '' at 'name" MUST "satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+; Value '' at 'name" MUST
+          "have length greater than or equal to 1; Value 'ON' at 'state" MUST "satisfy enum value set: [ENABLED, DISABLED, ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS]; "
+          "Value null at 'tags.1.member.value" MUST "not be null"});
+}
+
 /* ---- kinesis ------------------------------------------------------------------------------------------------------------------------------- */
 #define STREAM "'StreamARN':'arn:aws:kinesis:us-east-1:" A1 ":stream/s'"
 static void streams_by_arn(void **state) {
@@ -249,7 +274,7 @@ static void keys(void **state) {
 #define T(name) cmocka_unit_test_setup_teardown(name, api_setup, api_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(rules_and_events), T(buses), T(targets), T(streams_by_arn), T(queues_and_messages), T(pages_of_queues), T(topics), T(pages_of_topics), T(functions), T(log_groups), T(keys),
+        T(rules_and_events), T(buses), T(targets), T(violations_are_told_together), T(streams_by_arn), T(queues_and_messages), T(pages_of_queues), T(topics), T(pages_of_topics), T(functions), T(log_groups), T(keys),
     };
     return cmocka_run_group_tests_name("api/fields", tests, NULL, NULL);
 }

@@ -100,6 +100,9 @@ static void an_entry_fails_alone(void **state) {
     ANSWERED("Entries.3.ErrorCode", "MalformedDetail");
     ANSWERED("Entries.4.ErrorMessage", "Parameter Source is not valid. Reason: Source is a required argument.");
     arrived(1);
+    WALK({CUSTOMER, "PutEvents", "{'Entries':[{'Source':'s','DetailType':'t','Detail':'{}','EventBusName':'" SOURCE "'}]}", OK,
+          "...'ErrorMessage':'Parameter EventBusName is not valid. Reason: only its partner puts events onto event bus " SOURCE ".'"});
+    arrived(0);
     WALK({OTHER, "PutPartnerEvents", PUT, OK, "...Event source " SOURCE " does not exist."}, /* not this account's source */
          {PARTNER, "PutPartnerEvents", "{'Entries':[]}", ERR_VALIDATION, NULL},
          {PARTNER, "PutPartnerEvents", "{'Entries':[{'Source':'shop','DetailType':'t','Detail':'{}'}]}", ERR_VALIDATION,
