@@ -3,6 +3,8 @@
 #include "clock.h"
 #include "json.h"
 
+enum { ENVELOPE_BYTES = 320 }; /* of an event around its source, detail-type, resources and detail: 220 and what is escaped */
+
 size_t event_entry_bytes(const struct entry *e) {
     size_t n = (e->time_ms >= 0 ? 14 : 0) + e->source.n + e->detail_type.n + e->detail.n;
     for (size_t i = 0; i < e->resource_count; i++) n += e->resources[i].n;
@@ -149,6 +151,7 @@ enum err event_build(const struct entry *e, struct str account, struct str regio
                          .accepted_ms = now_ms};
     struct buf out;
     buf_init(&out, 0);
+    buf_reserve(&out, event_entry_bytes(e) + ENVELOPE_BYTES); /* nearly always enough: it does not grow by doubling */
     write_event(&out, ev, time, region, e, detail);
     ev->json = out.failed ? STR_NULL : arena_str(a, buf_str(&out));
     buf_fini(&out);
