@@ -1,44 +1,54 @@
 """Debian's aws CLI through the life of every resource, with the credentials file that busd writes and nothing else."""
-import json, os, subprocess, unittest
+import http.client, json, os, unittest, urllib.parse
 
+from aws_cli import AwsCli
 from daemon import Busd
 
-AWS = "/usr/bin/aws"  # Debian's package, whatever else is on the path
 
-
-@unittest.skipUnless(os.environ.get("MODE", "release") == "release", "a second for each command: once is enough")
-class AwsCli(unittest.TestCase):
+@unittest.skipUnless(os.environ.get("MODE", "release") == "release", "the client is the same: once is enough")
+class Life(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.busd = Busd()
         cls.addClassCleanup(cls.busd.close)
         cls.busd.start()
-
-    def run_aws(self, *arguments):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "BUS_", "PYTHON"))}
-        env.update(AWS_SHARED_CREDENTIALS_FILE=os.path.join(self.busd.data, "credentials"), AWS_CONFIG_FILE=self.busd.path("none"), AWS_PAGER="", LC_ALL="C.UTF-8")
-        return subprocess.run([AWS, "--endpoint-url", f"http://{self.busd.http}", "--output", "json", *arguments], capture_output=True, text=True,
-                              timeout=120, env=env, cwd=self.busd.dir)
+        cls.cli = AwsCli(cls.busd)
+        cls.addClassCleanup(cls.cli.close)
 
     def aws(self, *arguments):
         """The answer of an events operation; {} when there is none."""
-        done = self.run_aws("events", *arguments)
-        self.assertEqual(done.returncode, 0, f"aws events {' '.join(arguments)}\n{done.stdout}{done.stderr}")
-        return json.loads(done.stdout) if done.stdout.strip() else {}
+        status, out, err = self.cli.run("events", *arguments)
+        self.assertEqual(status, 0, f"aws events {' '.join(arguments)}\n{out}{err}")
+        return json.loads(out) if out.strip() else {}
 
     def refused(self, kind, *arguments):
-        done = self.run_aws("events", *arguments)
-        self.assertNotEqual(done.returncode, 0, done.stdout)
-        self.assertIn(f"({kind})", done.stderr)
-        return done.stderr
+        status, out, err = self.cli.run("events", *arguments)
+        self.assertNotEqual(status, 0, out)
+        self.assertIn(f"({kind})", err)
+        return err
 
     def arn(self, tail):
         return f"arn:aws:events:us-east-1:000000000000:{tail}"
 
     def test_who_am_i(self):
-        done = self.run_aws("sts", "get-caller-identity")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(json.loads(done.stdout)["Account"], "000000000000")
+        status, out, err = self.cli.run_alone("sts", "get-caller-identity")
+        self.assertEqual(status, 0, err)
+        self.assertEqual(json.loads(out)["Account"], "000000000000")
+        self.assertEqual(json.loads(self.cli.run("sts", "get-caller-identity")[1]), json.loads(out))
+
+    def test_a_presigned_url(self):
+        got, posted = (urllib.parse.urlsplit(self.cli.presigned(method, "sts", "get_caller_identity")) for method in ("GET", "POST"))
+        for method, url, query, status, part in (("GET", got, got.query, 200, "<Account>000000000000</Account>"),
+                                                 ("POST", posted, posted.query, 200, "<Account>000000000000</Account>"),
+                                                 ("GET", got, got.query.replace("Version=2011", "Version=2012"), 403, "<Code>SignatureDoesNotMatch</Code>"),
+                                                 ("GET", posted, posted.query, 403, "<Code>SignatureDoesNotMatch</Code>")):
+            c = http.client.HTTPConnection(url.netloc, timeout=60)
+            c.request(method, f"{url.path or '/'}?{query}")
+            answer = c.getresponse()
+            text = answer.read().decode()
+            c.close()
+            self.assertEqual(answer.status, status, text)
+            self.assertIn(part, text)
 
     def test_a_bus_its_policy_and_tags(self):
         made = self.aws("create-event-bus", "--name", "life", "--tags", "Key=team,Value=shop")
