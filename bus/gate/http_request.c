@@ -344,13 +344,20 @@ static bool is_json(struct str type) {
     return false;
 }
 
+/* Parameters in the URL (also of a POST without a body, which botocore presigns), or in a form. */
+static bool is_query(const struct request *r, const char *type) {
+    if (strcmp(r->method, "GET") == 0) return true;
+    if (type && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0) return true;
+    return !r->body.n && strstr(r->target, "Action=");
+}
+
 /* An operation of a service. */
 static bool serve_operation(struct request *r) {
     struct fault fault;
     struct str body;
     const char *type = header(r, "Content-Type");
     fault_clear(&fault);
-    if (!header(r, "X-Amz-Target") && (strcmp(r->method, "GET") == 0 || (type && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0))) {
+    if (!header(r, "X-Amz-Target") && is_query(r, type)) {
         enum err refused = authenticate(r, &fault);
         return serve_query(r, refused, &fault);
     }

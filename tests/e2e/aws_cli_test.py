@@ -37,10 +37,13 @@ class Life(unittest.TestCase):
         self.assertEqual(json.loads(self.cli.run("sts", "get-caller-identity")[1]), json.loads(out))
 
     def test_a_presigned_url(self):
-        url = urllib.parse.urlsplit(self.cli.presigned("sts", "get_caller_identity"))
-        for query, status, part in ((url.query, 200, "<Account>000000000000</Account>"), (url.query.replace("Version=2011", "Version=2012"), 403, "SignatureDoesNotMatch")):
+        got, posted = (urllib.parse.urlsplit(self.cli.presigned(method, "sts", "get_caller_identity")) for method in ("GET", "POST"))
+        for method, url, query, status, part in (("GET", got, got.query, 200, "<Account>000000000000</Account>"),
+                                                 ("POST", posted, posted.query, 200, "<Account>000000000000</Account>"),
+                                                 ("GET", got, got.query.replace("Version=2011", "Version=2012"), 403, "<Code>SignatureDoesNotMatch</Code>"),
+                                                 ("GET", posted, posted.query, 403, "<Code>SignatureDoesNotMatch</Code>")):
             c = http.client.HTTPConnection(url.netloc, timeout=60)
-            c.request("GET", f"{url.path or '/'}?{query}")
+            c.request(method, f"{url.path or '/'}?{query}")
             answer = c.getresponse()
             text = answer.read().decode()
             c.close()

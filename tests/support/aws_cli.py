@@ -29,11 +29,11 @@ class AwsCli:
             raise AssertionError(f"the aws CLI ended at {arguments}")
         return json.loads(line)
 
-    def presigned(self, service, operation):
-        """A URL that botocore, which the CLI is made of, has signed."""
+    def presigned(self, method, service, operation):
+        """A URL for a request with no body that botocore, which the CLI is made of, has signed."""
         program = ("import sys; from awscli.botocore.session import Session; print(Session().create_client(sys.argv[1], region_name='us-east-1', "
-                   "endpoint_url=sys.argv[3]).generate_presigned_url(sys.argv[2], ExpiresIn=60))")
-        done = subprocess.run([PYTHON, "-c", program, service, operation, self.flags[1]], capture_output=True, text=True, timeout=120, env=self.env, cwd=self.dir)
+                   "endpoint_url=sys.argv[3]).generate_presigned_url(sys.argv[2], ExpiresIn=60, HttpMethod=sys.argv[4]))")
+        done = subprocess.run([PYTHON, "-c", program, service, operation, self.flags[1], method], capture_output=True, text=True, timeout=120, env=self.env, cwd=self.dir)
         if done.returncode:
             raise AssertionError(done.stderr)
         return done.stdout.strip()
