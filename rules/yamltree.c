@@ -298,7 +298,10 @@ static bool next(struct builder *b, yaml_event_t *e) {
     const yaml_parser_t *p = &b->parser;
     int line = (int)p->problem_mark.line + 1, column = (int)p->problem_mark.column + 1;
     b->broken = true;
-    if (p->error == YAML_MEMORY_ERROR) b->no_memory = true;
+    if (p->error == YAML_MEMORY_ERROR) { /* said for the file as a whole, with the place of the last event */
+        b->no_memory = true;
+        return false;
+    }
     if (p->error == YAML_READER_ERROR && p->problem_offset <= b->text.n) /* it tells the byte only */
         doc_position(b->text, b->text.p + p->problem_offset, &line, &column);
     stay_within(b, &line, &column);
