@@ -192,7 +192,7 @@ static struct ynode *parameter_value(struct template *t, const struct ynode *p, 
         return unknown;
     }
     c.value = given.p ? given : template_text(t, fallback);
-    if (!c.value.p) return unknown;
+    if (!c.value.p || template_is_dynamic(t, c.at, c.value)) return unknown;
     struct ynode *value = unknown;
     if (is_list_type(type) || (stored && str_find(type, '<', 0) < type.n && str_ends(type, STR(">>")))) {
         value = list_value(&c, p, type, c.value);

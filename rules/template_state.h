@@ -90,6 +90,8 @@ struct ynode *template_value(struct template *t, const struct ynode *n, const st
 bool template_truth(struct template *t, const struct ynode *n, bool *known);
 /* A new node in the place of `at`. */
 struct ynode *template_node(struct template *t, const struct ynode *at, const struct ynode *parent, enum ynode_kind kind, struct str text);
+/* Is there a "{{resolve:ssm:...}}" in it, which AWS looks up? Then that is told at `at`. Takes time that grows with the text. */
+bool template_is_dynamic(struct template *t, const struct ynode *at, struct str text);
 bool template_has_unknown(const struct ynode *n);
 /* What Fn::If chooses, as it is written; n itself when that is no Fn::If. NULL: could not be worked out (told). After the conditions. */
 const struct ynode *template_branch(struct template *t, const struct ynode *n);

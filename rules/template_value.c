@@ -26,8 +26,7 @@ struct ynode *template_node(struct template *t, const struct ynode *at, const st
     return n;
 }
 
-/* "{{resolve:ssm:...}}", which CloudFormation looks up. */
-static bool is_dynamic(struct template *t, const struct ynode *at, struct str text) {
+bool template_is_dynamic(struct template *t, const struct ynode *at, struct str text) {
     static const char begin[] = "{{resolve:";
     if (!memmem(text.p, text.n, begin, sizeof begin - 1)) return false;
     problem_at(t->problems, at, "{{resolve:...}} is looked up by AWS; make it a parameter, and give it with --parameter");
@@ -37,7 +36,7 @@ static bool is_dynamic(struct template *t, const struct ynode *at, struct str te
 static struct ynode *unknown(struct template *t, const struct ynode *at, const struct ynode *parent);
 
 static struct ynode *text_node(struct template *t, const struct call *c, const struct ynode *parent, struct str text) {
-    if (text.p && is_dynamic(t, c->at, text)) return unknown(t, c->at, parent);
+    if (text.p && template_is_dynamic(t, c->at, text)) return unknown(t, c->at, parent);
     if (text.p) return template_node(t, c->at, parent, YNODE_STRING, text);
     t->no_memory = true;
     return NULL;
@@ -178,7 +177,12 @@ static struct ynode *value_ref(struct template *t, const struct call *c, const s
     struct str name = c->arg->text;
     const struct ynode *p = template_parameter(t, name, &no_value);
     if (no_value) return NULL;
-    if (p) return p->unknown ? unknown(t, c->at, parent) : in_place(template_value(t, p, parent), c->at, parent);
+    if (p && (p->unknown || p->kind < YNODE_LIST)) {
+        struct ynode *n = template_node(t, c->at, parent, p->kind, p->text); /* checked when it was read, not at each use */
+        if (n) n->unknown = p->unknown;
+        return n;
+    }
+    if (p) return in_place(template_value(t, p, parent), c->at, parent);
     if (!map_get(&t->by_id, name)) {
         tell_unknown_name(t, c->arg, name);
         return unknown(t, c->at, parent);
@@ -507,7 +511,7 @@ static struct ynode *call_value(struct template *t, const struct ynode *n, const
 
 static struct ynode *copy(struct template *t, const struct ynode *n, const struct ynode *parent) {
     struct ynode *to = template_node(t, n, parent, n->kind, n->text), **slot = to ? &to->child : NULL;
-    if (to && n->kind == YNODE_STRING && is_dynamic(t, n, n->text)) to->unknown = true;
+    if (to && n->kind == YNODE_STRING && template_is_dynamic(t, n, n->text)) to->unknown = true;
     for (const struct ynode *c = n->child; to && c; c = c->next) {
         if (n->kind == YNODE_MAP && str_starts(c->key, STR("Fn::")) && n->count > 1) {
             struct ynode at = template_key_place(c);
