@@ -29,12 +29,14 @@ void json_array_begin(struct json *j) { opens(j, '['); }
 void json_array_end(struct json *j) { closes(j, ']'); }
 
 #ifdef __SSE2__
-/* The blocks that are plain; stops in front of one that is not, or of what is left. An unsigned byte is at most 0x1F when the smaller of the two is itself. */
+/* The blocks that are plain; stops in front of one that is not, or of what is left. An unsigned byte is at most 0x1F when the smaller of
+ * the two is itself. */
 static const char *skip_blocks(const char *p, const char *end) {
     const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), control = _mm_set1_epi8(0x1F);
     for (; end - p >= 16; p += 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i found = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)), _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
+        __m128i found = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash));
+        found = _mm_or_si128(found, _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
         int mask = _mm_movemask_epi8(found);
         if (mask) return p + __builtin_ctz((unsigned)mask);
     }

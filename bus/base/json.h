@@ -29,8 +29,8 @@ void json_key_str(struct json *j, const char *key, struct str value);
 void json_key_i64(struct json *j, const char *key, int64_t value);
 void json_key_bool(struct json *j, const char *key, bool value);
 
-/* Where the first byte from p on stands that cannot stand for itself in a JSON string: a quote, a backslash or a control character; or end. Looks at
- * sixteen bytes at a time. */
+/* Where the first byte from p on stands that cannot stand for itself in a JSON string: a quote, a backslash or a control character; or
+ * end. Looks at sixteen bytes at a time. */
 const char *json_escape_at(const char *p, const char *end);
 
 /* Appends s as a JSON string with its quotes. Bytes that are not UTF-8 are the caller's bug. */

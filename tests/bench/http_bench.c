@@ -1,10 +1,11 @@
 /* Load on the HTTP gateway: PutEvents, signed with SigV4, on N connections that each wait for an answer before they ask again.
  *
  *   http_bench ADDR:PORT rate ENTRIES CONNECTIONS SECONDS    as fast as answers come
- *   http_bench ADDR:PORT pace RATE CONNECTIONS SECONDS       RATE requests of one entry a second; a request's time runs from when it was due
+ *   http_bench ADDR:PORT pace RATE CONNECTIONS SECONDS       RATE requests of one entry a second; a request's time runs from when it was
+ * due
  *
- * One thread, one epoll set. The requests are signed before the clock starts, a pool of different ones, and sent in turn: their time stays valid
- * for five minutes. Keys come from the shared-credentials file ($AWS_SHARED_CREDENTIALS_FILE), its first profile. */
+ * One thread, one epoll set. The requests are signed before the clock starts, a pool of different ones, and sent in turn: their time stays
+ * valid for five minutes. Keys come from the shared-credentials file ($AWS_SHARED_CREDENTIALS_FILE), its first profile. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,7 @@ enum { POOL = 64, DETAIL_BYTES = 1000, ANSWER_BYTES = 8192, SAMPLES_MAX = 400000
 struct connection {
     int fd;
     bool asking;
-    struct str left;           /* of the request: what the socket has not taken */
+    struct str left; /* of the request: what the socket has not taken */
     int64_t due_ns;
     size_t got;
     char answer[ANSWER_BYTES];
@@ -47,7 +48,8 @@ static void die(const char *what) {
     exit(2);
 }
 
-/* ---- requests, signed ----------------------------------------------------------------------------------------------------------------- */
+/* ---- requests, signed -----------------------------------------------------------------------------------------------------------------
+ */
 
 static void read_keys(void) {
     struct buf text;
@@ -73,12 +75,14 @@ static void write_body(struct buf *body, size_t n) {
     for (size_t i = 0; i < bench.entries; i++) {
         char detail[300];
         int length = snprintf(detail, sizeof detail,
-                              "{\"id\":%zu,\"customer\":\"c-%zu\",\"currency\":\"EUR\",\"total\":149.5,\"paid\":true,\"items\":[{\"sku\":\"A-%zu\",\"quantity\":2},"
+                              "{\"id\":%zu,\"customer\":\"c-%zu\",\"currency\":\"EUR\",\"total\":149.5,\"paid\":true,\"items\":[{\"sku\":"
+                              "\"A-%zu\",\"quantity\":2},"
                               "{\"sku\":\"B-7\",\"quantity\":1}],\"note\":\"",
                               n * 10 + i, n % 997, i);
         memset(note, 'x', sizeof note);
         note[DETAIL_BYTES - length - 2] = 0;
-        buf_addz(body, i ? ",{\"Source\":\"bench\",\"DetailType\":\"Order\",\"Detail\":\"" : "{\"Source\":\"bench\",\"DetailType\":\"Order\",\"Detail\":\"");
+        buf_addz(body, i ? ",{\"Source\":\"bench\",\"DetailType\":\"Order\",\"Detail\":\""
+                         : "{\"Source\":\"bench\",\"DetailType\":\"Order\",\"Detail\":\"");
         for (const char *p = detail; *p; p++) {
             if (*p == '"') buf_addc(body, '\\');
             buf_addc(body, *p);
@@ -132,7 +136,8 @@ static void make_requests(void) {
         sign(stamp, canonical, signature);
         buf_init(&bench.requests[i], 0);
         buf_addf(&bench.requests[i],
-                 "POST / HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-amz-json-1.1\r\nX-Amz-Target: AWSEvents.PutEvents\r\nX-Amz-Date: %s\r\n"
+                 "POST / HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-amz-json-1.1\r\nX-Amz-Target: "
+                 "AWSEvents.PutEvents\r\nX-Amz-Date: %s\r\n"
                  "Authorization: AWS4-HMAC-SHA256 Credential=%s/%.8s/us-east-1/events/aws4_request, "
                  "SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=%s\r\nContent-Length: %zu\r\n\r\n",
                  bench.host, stamp, bench.key_id, stamp, signature, body.n);
@@ -141,7 +146,8 @@ static void make_requests(void) {
     }
 }
 
-/* ---- connections ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static void push(struct connection *c) {
     while (c->left.n) {
@@ -201,7 +207,8 @@ static struct connection *connect_all(size_t count, int epoll) {
     return all;
 }
 
-/* ---- runs -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- runs
+ * -------------------------------------------------------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b) {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -212,8 +219,8 @@ static void report(int64_t took_ns) {
     size_t n = bench.sample_count;
     qsort(bench.samples_ns, n, sizeof *bench.samples_ns, by_value);
     printf("%.0f requests/s, %.0f events/s, p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, %zu failed\n", (double)n * 1e9 / (double)took_ns,
-           (double)(n * bench.entries) * 1e9 / (double)took_ns, (double)bench.samples_ns[n / 2] / 1e6, (double)bench.samples_ns[n * 99 / 100] / 1e6,
-           (double)bench.samples_ns[n * 999 / 1000] / 1e6, bench.failed);
+           (double)(n * bench.entries) * 1e9 / (double)took_ns, (double)bench.samples_ns[n / 2] / 1e6,
+           (double)bench.samples_ns[n * 99 / 100] / 1e6, (double)bench.samples_ns[n * 999 / 1000] / 1e6, bench.failed);
 }
 
 /* Answers that came; every connection that is free again gets on the stack of idle ones. */
@@ -263,7 +270,8 @@ static bool set_address(char *text) {
 int main(int argc, char **argv) {
     bool pace = argc == 6 && strcmp(argv[2], "pace") == 0, rate = argc == 6 && strcmp(argv[2], "rate") == 0;
     if ((!pace && !rate) || atol(argv[3]) < 1 || atol(argv[4]) < 1 || atol(argv[5]) < 1 || !set_address(argv[1])) {
-        fprintf(stderr, "usage: http_bench ADDR:PORT rate ENTRIES CONNECTIONS SECONDS | http_bench ADDR:PORT pace RATE CONNECTIONS SECONDS\n");
+        fprintf(stderr,
+                "usage: http_bench ADDR:PORT rate ENTRIES CONNECTIONS SECONDS | http_bench ADDR:PORT pace RATE CONNECTIONS SECONDS\n");
         return 2;
     }
     struct rlimit files;

@@ -51,18 +51,20 @@ int api_query_error(enum err err, const struct fault *fault, struct str request_
     return err_row(err)->http_status;
 }
 
-enum err api_read_cloudevents(const struct api_http_request *request, struct str body, struct str bus, struct arena *a, struct entry **entries, size_t *count,
-                              struct fault *fault) {
+enum err api_read_cloudevents(const struct api_http_request *request, struct str body, struct str bus, struct arena *a,
+                              struct entry **entries, size_t *count, struct fault *fault) {
     (void)request;
     if (!body.n) return fault_set(fault, ERR_MALFORMED, "no event");
     *entries = ARENA_NEW(a, struct entry);
     if (!*entries) return ERR_NOMEM;
-    **entries = (struct entry){.bus = bus, .source = STR("cloud"), .detail_type = STR("t"), .detail = body, .time_ms = -1, .id = id_random()};
+    **entries =
+        (struct entry){.bus = bus, .source = STR("cloud"), .detail_type = STR("t"), .detail = body, .time_ms = -1, .id = id_random()};
     *count = 1;
     return ERR_OK;
 }
 
-/* ---- fixture ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- fixture
+ * ----------------------------------------------------------------------------------------------------------------------------- */
 
 struct fixture {
     struct api api;
@@ -121,13 +123,15 @@ static const char *hear(struct fixture *f, int fd, const char *last, int times) 
 
 #define HEAD(target) "POST / HTTP/1.1\r\nHost: x\r\nX-Key: " FAKE_KEY "\r\nX-Amz-Target: " target "\r\n"
 #define ECHO(length, body) HEAD("EventBus.Echo") "Content-Length: " #length "\r\n\r\n" body
-#define PUT_BODY "{\"Entries\":[{\"Source\":\"s\",\"DetailType\":\"t\",\"Detail\":\"{\\\"a\\\":1}\",\"EventBusName\":\"b\",\"Resources\":[\"r\"]}]}"
+#define PUT_BODY                                                                                                                           \
+    "{\"Entries\":[{\"Source\":\"s\",\"DetailType\":\"t\",\"Detail\":\"{\\\"a\\\":1}\",\"EventBusName\":\"b\",\"Resources\":[\"r\"]}]}"
 
 static void assert_has(const char *text, const char *part) {
     if (!strstr(text, part)) fail_msg("'%s' is not in: %s", part, text);
 }
 
-/* ---- requests ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- requests
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 
 static void an_operation_is_asked_and_answered(void **state) {
     struct fixture *f = *state;
@@ -212,7 +216,8 @@ static void one_cloud_event_is_answered_as_one(void **state) {
     close(fd);
 }
 
-/* ---- answers that come later ----------------------------------------------------------------------------------------------------------- */
+/* ---- answers that come later -----------------------------------------------------------------------------------------------------------
+ */
 
 static void put(const struct fixture *f, int fd) {
     char request[1024];
@@ -277,13 +282,15 @@ static void draining_answers_what_is_under_way_and_nothing_new(void **state) {
     close(late);
 }
 
-/* ---- starting -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- starting
+ * -------------------------------------------------------------------------------------------------------------------------------- */
 
 static void what_cannot_be_listened_on_is_said(void **state) {
     struct fixture *f = *state;
     struct gate_http *gate;
     struct fault fault;
-    static const char *const wrong[] = {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "nowhere:1", "[::1:80", "1.2.3.4.5:80", "127.0.0.1:-1"};
+    static const char *const wrong[] = {"",          "127.0.0.1", "127.0.0.1:",   "127.0.0.1:65536",
+                                        "nowhere:1", "[::1:80",   "1.2.3.4.5:80", "127.0.0.1:-1"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct gate_http_options options = {.address = wrong[i]};
         assert_int_equal(gate_http_start(&f->api, &options, &gate, &fault), ERR_USAGE);
