@@ -131,6 +131,12 @@ $(OUT)/http_bench: tests/bench/http_bench.c $(call lib,base) Makefile
 $(OUT)/match: tests/bench/match.c tests/bench/workload.c tests/bench/workload.h $(call libs,$(ON_rules)) Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,tests/bench $(SEES_rules)) $(filter %.c,$^) $(LDFLAGS_ALL) -o $@ $(call libs,$(ON_rules)) $(call sys,$(ON_rules))
 
+# The fuzzer of requests reads the tables that the daemon is made of, and asks it from outside.
+REQUESTS := $(wildcard tests/fuzz/requests/*.c)
+$(OUT)/requests: $(REQUESTS) $(wildcard tests/fuzz/requests/*.h) $(call libs,libbus model base) Makefile
+	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,tests/fuzz/requests bus/libbus $(SEES_model)) $(REQUESTS) $(LDFLAGS_ALL) -o $@ \
+	  $(call libs,libbus model base) $(call sys,libbus model base)
+
 # ---- tests: tests/unit/LAYER/NAME_test.c and tests/contract/LAYER/NAME_test.c link what LAYER may use, plus cmocka ----------------
 UNIT := $(wildcard tests/unit/*/*_test.c) $(wildcard tests/contract/*/*_test.c)
 UNIT_BIN := $(UNIT:%.c=$(OUT)/%)
@@ -168,7 +174,7 @@ $(foreach t,$(FUZZ),$(eval $(call CORPUS_RULE,$(t))))
 
 # ---- what is asked for ----------------------------------------------------------------------------------------------------------------
 TOOLS := $(OUT)/smtp_sink $(OUT)/producer $(OUT)/destination_load
-.PHONY: all agreement deps demo sdk test test-build unit unit-bins corpora corpora-bins crash fuzz bench destinations-soak http-soak install uninstall deb reference clean help
+.PHONY: all agreement deps demo sdk test test-build unit unit-bins corpora corpora-bins crash fuzz fuzz-requests bench destinations-soak http-soak install uninstall deb reference clean help
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 reference: $(OUT)/man/eventbusctl.1
 
@@ -191,7 +197,7 @@ demo: deps
 test: deps
 	$(Q)$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)"
 	$(Q)$(MAKE) --no-print-directory sdk
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(TOOLS) $(OUT)/crash_producer unit-bins
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(TOOLS) $(OUT)/crash_producer $(OUT)/requests unit-bins
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) MODE=asan unit-bins corpora-bins $(BUILD)/asan/busd
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan unit-bins L="$(THREADED)" $(BUILD)/tsan/busd
 	$(Q)tests/run $(BUILD)
@@ -220,6 +226,12 @@ fuzz: $(FUZZ_BIN) agreement
 	$(Q)for f in $^; do name=$$(basename $$f _fuzz); mkdir -p $(BUILD)/corpus-new/$$name; echo "== $$name"; \
 	  $$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/corpus-new/$$name- \
 	    $(BUILD)/corpus-new/$$name tests/fuzz/corpus/$$name 2>&1 | tail -n 3 || exit 1; done
+	$(Q)$(MAKE) --no-print-directory fuzz-requests
+# Requests of every operation to a daemon under the address sanitizer; SEED=N for others.
+fuzz-requests:
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/requests
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) MODE=asan $(BUILD)/asan/busd
+	$(Q)MODE=asan REQUESTS_SECONDS=$(FUZZ_SECONDS) BUILD=$(abspath $(BUILD)) PYTHONPATH=tests/support python3 -m unittest -v tests/e2e/requests_test.py
 # The compiled matcher and the plain evaluator on PAIRS generated pairs of rules and event, and CHANGES changes of a set of rules, all under ASan
 # and UBSan; SEED makes it another run.
 SEED ?= 1
@@ -298,7 +310,7 @@ help:
 	@echo "make test      the same build, then all tests; closes with 'N passed, N failed'"
 	@echo "make unit L=X  unit and contract tests of one layer (MODE=asan, MODE=tsan)"
 	@echo "make crash     kill -9 under load, KILLS=$(KILLS) times"
-	@echo "make fuzz      every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang)"
+	@echo "make fuzz      every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang), and requests of every operation to a daemon (fuzz-requests)"
 	@echo "make agreement the matcher against the evaluator on PAIRS=$(PAIRS) pairs, and CHANGES=$(CHANGES) changes of rules"
 	@echo "make http-soak HTTP among 5,000 busy, and 10,000 idle and 100 slow connections"
 	@echo "make bench     throughput, latency, memory, start-up time"
