@@ -107,10 +107,11 @@ $(OUT)/libbus.a: $(call libs,$(ON_libbus))
 	$(Q)objcopy --wildcard --keep-global-symbol='bus_*' $(OUT)/libbus.o && rm -f $@ && $(AR) rcs $@ $(OUT)/libbus.o
 
 # Programs that use libbus as anybody would: its header alone, and the shared library.
-CLIENTS := $(OUT)/producer $(OUT)/crash_producer $(OUT)/bus_bench
+CLIENTS := $(OUT)/producer $(OUT)/crash_producer $(OUT)/bus_bench $(OUT)/destination_load
 $(OUT)/producer: examples/producer/producer.c
 $(OUT)/crash_producer: tests/crash/crash_producer.c
 $(OUT)/bus_bench: tests/bench/bus_bench.c
+$(OUT)/destination_load: tests/bench/destination_load.c
 $(CLIENTS): $(OUT)/libbus.so bus/libbus/bus.h Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) -iquote bus/libbus $(filter %.c,$^) $(LDFLAGS_ALL) -o $@ -L$(OUT) -lbus -Wl,-rpath,'$$ORIGIN'
 $(OUT)/smtp_sink: tests/support/smtp_sink.c $(call lib,base) Makefile
@@ -120,6 +121,8 @@ $(OUT)/store_bench: tests/bench/store_bench.c $(call libs,$(ON_store)) Makefile
 
 $(OUT)/http_bench: tests/bench/http_bench.c $(call lib,base) Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,bus/base) $< $(LDFLAGS_ALL) -o $@ $(call lib,base) $(SYS_base)
+$(OUT)/match: tests/bench/match.c tests/bench/workload.c tests/bench/workload.h $(call libs,$(ON_rules)) Makefile
+	$(Q)$(CC) $(CFLAGS_ALL) $(call quote,tests/bench $(SEES_rules)) $(filter %.c,$^) $(LDFLAGS_ALL) -o $@ $(call libs,$(ON_rules)) $(call sys,$(ON_rules))
 
 # ---- tests: tests/unit/LAYER/NAME_test.c and tests/contract/LAYER/NAME_test.c link what LAYER may use, plus cmocka ----------------
 UNIT := $(wildcard tests/unit/*/*_test.c) $(wildcard tests/contract/*/*_test.c)
@@ -157,12 +160,12 @@ endef
 $(foreach t,$(FUZZ),$(eval $(call CORPUS_RULE,$(t))))
 
 # ---- what is asked for ----------------------------------------------------------------------------------------------------------------
-TOOLS := $(OUT)/smtp_sink $(OUT)/producer
-.PHONY: all deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench install uninstall deb clean help
+TOOLS := $(OUT)/smtp_sink $(OUT)/producer $(OUT)/destination_load
+.PHONY: all agreement deps demo test test-build unit unit-bins corpora corpora-bins crash fuzz bench destinations-soak install uninstall deb clean help
 all: $(OUT)/busd $(OUT)/busctl $(OUT)/libbus.so $(OUT)/libbus.a
 
 # Debian packages: what building, running and testing need. Installs only what is missing, as root or with sudo.
-PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev zlib1g-dev libcmocka-dev jq python3 openssl awscli
+PACKAGES := gcc g++ binutils libc6-dev make libnng-dev libjansson-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev zlib1g-dev libcmocka-dev jq python3 openssl awscli nodejs
 deps:
 	$(Q)missing=$$(for p in $(PACKAGES); do dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
@@ -193,17 +196,32 @@ unit: unit-bins
 
 # Long runs: not part of make test.
 FUZZ_SECONDS ?= 60
-fuzz: $(FUZZ_BIN)
+PAIRS ?= 10000000
+CHANGES ?= 1000000
+fuzz: $(FUZZ_BIN) agreement
 	$(Q)for f in $^; do name=$$(basename $$f _fuzz); mkdir -p $(BUILD)/corpus-new/$$name; echo "== $$name"; \
 	  $$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/corpus-new/$$name- \
 	    $(BUILD)/corpus-new/$$name tests/fuzz/corpus/$$name 2>&1 | tail -n 3 || exit 1; done
+# The compiled matcher and the plain evaluator on PAIRS generated pairs of rules and event, and CHANGES changes of a set of rules, all under ASan
+# and UBSan; SEED makes it another run.
+SEED ?= 1
+agreement:
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) MODE=asan $(BUILD)/asan/tests/unit/rules/matcher_test $(BUILD)/asan/tests/unit/rules/matcher_set_test
+	$(Q)AGREEMENT_PAIRS=$(PAIRS) AGREEMENT_SEED=$(SEED) $(BUILD)/asan/tests/unit/rules/matcher_test
+	$(Q)MATCHER_CHANGES=$(CHANGES) $(BUILD)/asan/tests/unit/rules/matcher_set_test
 KILLS ?= 500
 crash: deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/crash_producer
 	$(Q)BUILD=$(abspath $(BUILD)) PYTHONPATH=tests/support KILLS=$(KILLS) python3 -m unittest discover -v -s tests/crash -p '*_test.py'
 bench: deps
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/bus_bench $(OUT)/store_bench $(OUT)/http_bench
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/bus_bench $(OUT)/store_bench $(OUT)/http_bench $(OUT)/match
 	$(Q)tests/bench/run $(OUT)
+	$(Q)$(OUT)/match --table
+
+# API destinations: thousands of bad ones beside healthy ones, with figures.
+destinations-soak: deps
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(OUT)/destination_load
+	$(Q)tests/bench/destinations-soak $(OUT)
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -255,6 +273,8 @@ help:
 	@echo "make unit L=X  unit and contract tests of one layer (MODE=asan, MODE=tsan)"
 	@echo "make crash     kill -9 under load, KILLS=$(KILLS) times"
 	@echo "make fuzz      every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang)"
+	@echo "make agreement the matcher against the evaluator on PAIRS=$(PAIRS) pairs, and CHANGES=$(CHANGES) changes of rules"
 	@echo "make bench     throughput, latency, memory, start-up time"
+	@echo "make destinations-soak  thousands of bad API destinations beside healthy ones: does their p99 move?"
 	@echo "make install   to PREFIX=$(PREFIX) (DESTDIR, LIBDIR, SYSCONFDIR, UNITDIR; BUSCTL=no: only as eventbusctl); make uninstall takes it away"
 	@echo "make deb       Debian packages in $(BUILD)/deb, looked at by lintian"

@@ -83,7 +83,11 @@ static enum err open_flow(struct busd *b, struct fault *fault) {
                                    .region = str_from(c->region ? c->region : "us-east-1"),
                                    .data_dir = str_from(b->data),
                                    .smtp_url = str_from(c->smtp_url),
-                                   .smtp_from = str_from(c->smtp_from ? c->smtp_from : "busd@localhost")};
+                                   .smtp_from = str_from(c->smtp_from ? c->smtp_from : "busd@localhost"),
+                                   .secret_key_file = str_from(c->secret_key_file),
+                                   .destinations = {.private_destinations = (const char *const *)c->private_destinations.items,
+                                                    .private_count = c->private_destinations.n,
+                                                    .ca_file = c->destination_ca}};
     enum err err = flow_open(&options, &b->flow, fault);
     if (err) return err;
     struct api_options api = {.flow = b->flow,

@@ -355,6 +355,118 @@ static void load_log(struct loader *l, const struct ynode *n) {
     declare(l, &r, "logs.CreateLogGroup", "logs.UpdateLogGroup", n, WHAT(l, "log group", n->key));
 }
 
+/* ---- connections and API destinations
+ * ----------------------------------------------------------------------------------------------------------- */
+/* A secret, or where it stands: env:NAME, file:PATH (made absolute here); literal:TEXT for one that begins like these. The daemon looks it
+ * up. */
+static struct str secret_of(struct loader *l, const struct ynode *n) {
+    struct str text = text_of(l, n);
+    if (!str_starts(text, STR("file:"))) return text;
+    return arena_printf(l->arena, "file:%.*s", STR_ARG(file_path(l, str_skip(text, 5), false)));
+}
+
+static bool is_reference(struct str text) { return str_starts(text, STR("env:")) || str_starts(text, STR("file:")); }
+
+/* Parameters by name: a text, or {secret: TEXT}. What is looked up elsewhere is a secret as well. Written even when there are none: an
+ * update takes away what the file no longer has. */
+static void write_parameters(struct loader *l, struct json *j, const char *member_name, const struct ynode *n) {
+    json_key(j, str_from(member_name));
+    json_array_begin(j);
+    for (const struct ynode *c = named(l, n); c; c = c->next) {
+        bool hidden = c->kind == YNODE_MAP;
+        if (hidden && !check_map(l, c, "parameter")) continue;
+        struct str value = secret_of(l, hidden ? get(c, "secret") : c);
+        if (!value.p) {
+            problem_at(l->problems, c, "text, or {secret: TEXT}, is expected here");
+            continue;
+        }
+        json_object_begin(j);
+        json_key_str(j, "Key", c->key);
+        json_key_str(j, "Value", value);
+        json_key_bool(j, "IsValueSecret", hidden || is_reference(value));
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_http(struct loader *l, struct json *j, const char *member_name, const struct ynode *n) {
+    json_key(j, str_from(member_name));
+    json_object_begin(j);
+    write_parameters(l, j, "HeaderParameters", get(n, "headers"));
+    write_parameters(l, j, "QueryStringParameters", get(n, "query"));
+    write_parameters(l, j, "BodyParameters", get(n, "body"));
+    json_object_end(j);
+}
+
+/* Two texts that must both be there, the second one a secret. */
+static void write_pair(struct loader *l, struct json *j, const struct ynode *n, const char *first, const char *first_member,
+                       const char *second, const char *second_member) {
+    struct str open = text_of(l, get(n, first)), secret = secret_of(l, get(n, second));
+    if (!open.n || !secret.n) problem_at(l->problems, n, "%s and %s are expected here", first, second);
+    json_key_str(j, first_member, open);
+    json_key_str(j, second_member, secret);
+}
+
+static void write_oauth(struct loader *l, struct json *j, const struct ynode *n) {
+    struct str endpoint = text_of(l, get(n, "endpoint")), method = text_of(l, get(n, "method"));
+    if (!endpoint.n) problem_at(l->problems, n, "endpoint, the URL that gives tokens, is missing");
+    json_key(j, STR("ClientParameters"));
+    json_object_begin(j);
+    write_pair(l, j, n, "client-id", "ClientID", "client-secret", "ClientSecret");
+    json_object_end(j);
+    json_key_str(j, "AuthorizationEndpoint", endpoint);
+    json_key_str(j, "HttpMethod", method.p ? method : STR("POST"));
+    write_http(l, j, "OAuthHttpParameters", n);
+}
+
+static void write_authorization(struct loader *l, struct json *j, const struct ynode *n) {
+    const struct ynode *basic = get(n, "basic"), *api_key = get(n, "api-key"), *oauth = get(n, "oauth");
+    const struct ynode *kind = basic ? basic : api_key ? api_key : oauth;
+    if (!!basic + !!api_key + !!oauth != 1) {
+        problem_at(l->problems, n, "a connection has one of basic, api-key and oauth");
+        return;
+    }
+    json_key_str(j, "AuthorizationType", basic ? STR("BASIC") : api_key ? STR("API_KEY") : STR("OAUTH_CLIENT_CREDENTIALS"));
+    json_key(j, STR("AuthParameters"));
+    json_object_begin(j);
+    json_key(j, basic ? STR("BasicAuthParameters") : api_key ? STR("ApiKeyAuthParameters") : STR("OAuthParameters"));
+    json_object_begin(j);
+    if (check_map(l, kind, basic ? "basic" : api_key ? "api-key" : "oauth")) {
+        if (basic) write_pair(l, j, basic, "username", "Username", "password", "Password");
+        if (api_key) write_pair(l, j, api_key, "header", "ApiKeyName", "value", "ApiKeyValue");
+        if (oauth) write_oauth(l, j, oauth);
+    }
+    json_object_end(j);
+    write_http(l, j, "InvocationHttpParameters", n);
+    json_object_end(j);
+}
+
+static void load_connection(struct loader *l, const struct ynode *n) {
+    if (!check_map(l, n, "connection")) return;
+    struct request r;
+    begin(&r);
+    member(&r, "Name", n->key);
+    member(&r, "Description", text_of(l, get(n, "description")));
+    write_authorization(l, &r.j, n);
+    declare(l, &r, "events.CreateConnection", "events.UpdateConnection", n, WHAT(l, "connection", n->key));
+}
+
+static void load_destination(struct loader *l, const struct ynode *n) {
+    if (!check_map(l, n, "api-destination")) return;
+    struct str connection = arn_of(l, get(n, "connection"), "events", "connection/"), url = text_of(l, get(n, "url")),
+               method = text_of(l, get(n, "method"));
+    if (!connection.p || !url.n) problem_at(l->problems, n, "an API destination has a connection and a url");
+    struct request r;
+    begin(&r);
+    member(&r, "Name", n->key);
+    member(&r, "Description", text_of(l, get(n, "description")));
+    member(&r, "ConnectionArn", connection);
+    member(&r, "InvocationEndpoint", url);
+    member(&r, "HttpMethod", method.p ? method : STR("POST"));
+    member_number(l, &r, "InvocationRateLimitPerSecond", get(n, "rate-limit-per-second"), 1, 1000000);
+    declare(l, &r, "events.CreateApiDestination", "events.UpdateApiDestination", n, WHAT(l, "API destination", n->key));
+}
+
 /* ---- topics
  * ------------------------------------------------------------------------------------------------------------------------------------- */
 static bool subscription_endpoint(struct loader *l, const struct ynode *n, const char **protocol, struct str *endpoint) {
@@ -540,6 +652,7 @@ static struct str target_arn(struct loader *l, const struct ynode *n) {
                  {"queue", "sqs", ""},
                  {"topic", "sns", ""},
                  {"log", "logs", "log-group:"},
+                 {"api-destination", "events", "api-destination/"},
                  {"arn", NULL, NULL}};
     struct str arn = STR_NULL;
     int count = 0;
@@ -549,7 +662,7 @@ static struct str target_arn(struct loader *l, const struct ynode *n) {
         count++;
         arn = arn_of(l, v, kinds[i].service, kinds[i].before);
     }
-    if (count != 1) problem_at(l->problems, n, "a target has one of bus, function, stream, queue, topic, log and arn");
+    if (count != 1) problem_at(l->problems, n, "a target has one of bus, function, stream, queue, topic, log, api-destination and arn");
     return count == 1 ? arn : STR_NULL;
 }
 
@@ -630,6 +743,43 @@ static void write_parameter(struct json *j, const char *group, const char *key, 
     json_object_end(j);
 }
 
+/* Texts by name; those that begin with "$." are paths. */
+static void write_texts(struct loader *l, struct json *j, const char *member_name, const struct ynode *n) {
+    json_key(j, str_from(member_name));
+    json_object_begin(j);
+    for (const struct ynode *c = named(l, n); c; c = c->next) {
+        struct str text = text_of(l, c);
+        if (!text.p) continue;
+        if (str_starts(text, STR("$."))) path_is_good(l, c, text);
+        json_key(j, c->key);
+        json_str(j, text);
+    }
+    json_object_end(j);
+}
+
+static void write_target_http(struct loader *l, struct json *j, const struct ynode *n) {
+    const struct ynode *values = get(n, "path-values"), *headers = get(n, "headers"), *query = get(n, "query");
+    if (!values && !headers && !query) return;
+    if (!get(n, "api-destination") && !get(n, "arn")) problem_at(l->problems, n, "path-values, headers and query are for API destinations");
+    json_key(j, STR("HttpParameters"));
+    json_object_begin(j);
+    if (values) {
+        json_key(j, STR("PathParameterValues"));
+        json_array_begin(j);
+        if (values->kind != YNODE_LIST) problem_at(l->problems, values, "a list of texts is expected here");
+        for (const struct ynode *c = values->kind == YNODE_LIST ? values->child : NULL; c; c = c->next) {
+            struct str text = text_of(l, c);
+            if (!text.p) continue;
+            if (str_starts(text, STR("$."))) path_is_good(l, c, text);
+            json_str(j, text);
+        }
+        json_array_end(j);
+    }
+    if (headers) write_texts(l, j, "HeaderParameters", headers);
+    if (query) write_texts(l, j, "QueryStringParameters", query);
+    json_object_end(j);
+}
+
 static void write_retry(struct loader *l, struct json *j, const struct ynode *n) {
     int64_t v;
     if (!n || n->kind == YNODE_NULL || !check_map(l, n, "retry")) return;
@@ -659,6 +809,7 @@ static void write_target(struct loader *l, struct json *j, const struct ynode *n
     write_parameter(j, "KinesisParameters", "PartitionKeyPath", key);
     write_parameter(j, "SqsParameters", "MessageGroupId", group_id);
     write_parameter(j, "DeadLetterConfig", "Arn", queue_arn(l, get(n, "dead-letter")));
+    write_target_http(l, j, n);
     write_retry(l, j, get(n, "retry"));
     json_object_end(j);
 }
@@ -789,7 +940,9 @@ static void load_step(struct loader *l, const struct ynode *account, int step) {
     case 4: each(l, account, "functions", load_function); break;
     case 5: each(l, account, "logs", load_log); break;
     case 6: each(l, account, "topics", load_topic); break;
-    case 7: load_archives(l, account); break;
+    case 7: each(l, account, "connections", load_connection); break;
+    case 8: each(l, account, "api-destinations", load_destination); break;
+    case 9: load_archives(l, account); break;
     default: each(l, account, "buses", load_rules); break;
     }
 }
@@ -803,7 +956,7 @@ static void load_file(struct loader *l, const struct ynode *root) {
         check_map(l, a, "account");
     }
     if (l->problems->total && !accounts) return;
-    for (int step = 0; step < 9; step++)
+    for (int step = 0; step < 11; step++)
         for (const struct ynode *a = accounts; a; a = a->next) {
             if (a->kind != YNODE_MAP && a->kind != YNODE_NULL) continue;
             l->account = a->key;

@@ -3,7 +3,7 @@
  * A kind is one of two sorts:
  *  - IN STORE (stream, queue, topic): `route` adds the store operations of one delivery to the transaction that accepts the event; nothing is
  *    attempted later, nothing can be half done.
- *  - ATTEMPTED (function, http, email, log): flow commits a pending delivery with the event, then calls `attempt` in the target's lane;
+ *  - ATTEMPTED (function, destination, http, email, log): flow commits a pending delivery with the event, then calls `attempt` in the target's lane;
  *    the adapter attempts ONCE and reports the outcome. It neither retries nor keeps state of deliveries.
  * (`bus` is a kind as well, but flow itself routes it: matching again is its business.)
  * A topic fans out: its route hands sub-deliveries (queue, function, http, email) back to flow through host->forward. */
@@ -43,6 +43,7 @@ struct delivery {
     struct str group, dedup;   /* queue: FIFO message group and deduplication id; absent: none given */
     struct str attributes;     /* queue: message attributes as JSON object, or absent (dead letters carry ERROR_CODE... here) */
     struct str subject;        /* topic, e-mail; or absent */
+    struct str parameters;     /* API destination: the target's HttpParameters as JSON, its paths replaced by what the event has there; or absent */
     struct str dead_letter_arn; /* queue that takes it when it fails for good; absent: none. For what a topic forwards: its subscription's */
     int64_t now_ms;            /* when the event was accepted */
     int32_t attempt;           /* 1, 2, ... */
@@ -69,6 +70,17 @@ struct target_kind {
     int (*concurrency)(void *self, struct str arn);
 };
 
+/* API destinations: what the operator set. */
+struct destination_options {
+    const char *const *private_destinations; /* see destination/guard.h */
+    size_t private_count;
+    const char *ca_file;       /* PEM: whose certificates are trusted; NULL: the system's */
+    int64_t timeout_ms;        /* of a request as a whole; 0: 5,000 */
+    int64_t concurrency;       /* requests under way at one destination; 0: 64 */
+    int64_t connections;       /* requests under way in all; 0: 2,048 */
+    int64_t response_bytes;    /* of an answer that are read; 0: 65,536 */
+};
+
 /* What the daemon gives an adapter when it makes it. Lives longer than every adapter. */
 struct target_host {
     struct committer *committer;
@@ -76,6 +88,8 @@ struct target_host {
     struct str data_dir;
     struct str smtp_url;       /* "smtp://127.0.0.1:2525", or absent: e-mail has nowhere to go */
     struct str smtp_from;
+    struct str secret_key_file; /* absent: DATA_DIR/secret.key */
+    struct destination_options destinations;
     /* Routes a sub-delivery of a topic within the same transaction: in-store kinds are routed at once, others become pending deliveries. */
     enum outcome (*forward)(void *flow, const struct delivery *d, struct txn *txn, struct fault *fault);
     void *flow;
@@ -109,6 +123,7 @@ enum err target_topic_new(const struct target_host *host, struct target *t, stru
 enum err target_function_new(const struct target_host *host, struct target *t, struct fault *fault) MUST_USE;
 enum err target_log_new(const struct target_host *host, struct target *t, struct fault *fault) MUST_USE;
 enum err target_http_new(const struct target_host *host, struct target *t, struct fault *fault) MUST_USE;  /* http(s):// of topics */
+enum err target_destination_new(const struct target_host *host, struct target *t, struct fault *fault) MUST_USE; /* API destinations */
 enum err target_email_new(const struct target_host *host, struct target *t, struct fault *fault) MUST_USE; /* mailto: of topics */
 
 #endif

@@ -13,7 +13,7 @@
 #include "operator.h"
 #include "signature.h"
 
-enum { THREADS_DEFAULT = 8, QUEUED_DEFAULT = 1024, SERVICES_MAX = 16, SESSIONS_MAX = 65536 };
+enum { THREADS_DEFAULT = 8, QUEUED_DEFAULT = 1024, SERVICES_MAX = 32, SESSIONS_MAX = 65536 };
 #define CALL_MEMORY_MAX ((size_t)64 << 20)
 
 /* An operation joined with its handler. */

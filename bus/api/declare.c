@@ -9,6 +9,7 @@
 #include "document.h"
 #include "log.h"
 #include "os.h"
+#include "references.h"
 #include "rulefile.h"
 
 #define OPERATOR_ACCOUNT STR("000000000000")
@@ -208,6 +209,17 @@ static enum err check_policy(struct loading *l, const struct declared *d, struct
     return err;
 }
 
+/* Secrets that stand elsewhere take their places in the requests. */
+static void look_up_all(struct loading *l) {
+    for (size_t i = 0; i < l->count; i++)
+        for (size_t k = 0; k < l->files[i].file.count; k++) {
+            struct declared *d = &l->files[i].file.items[k];
+            struct fault why;
+            if (!str_eqz(d->operation, "events.CreateConnection")) continue;
+            if (references_look_up(d->request, &l->files[i].arena, &d->request, &why)) refused(l, &l->files[i], d, &why);
+        }
+}
+
 /* Before anything is changed: what can be told without changing anything. */
 static void check_all(struct loading *l) {
     for (size_t i = 0; i < l->count; i++)
@@ -222,9 +234,10 @@ static void check_all(struct loading *l) {
 
 /* Of all files together, in the order of kinds: what one file names may stand in another. */
 static const char *const order[] = {
-    "bus.CreateAccount",    "bus.CreateAccessKey",  "events.CreateEventBus", "events.UpdateEventBus", "events.PutPermission",
-    "events.CreateArchive", "kinesis.CreateStream", "sqs.CreateQueue",       "lambda.CreateFunction", "logs.CreateLogGroup",
-    "sns.CreateTopic",      "sns.Subscribe",        "events.PutRule",        "events.PutTargets"};
+    "bus.CreateAccount",    "bus.CreateAccessKey",  "events.CreateEventBus",   "events.UpdateEventBus",       "events.PutPermission",
+    "events.CreateArchive", "kinesis.CreateStream", "sqs.CreateQueue",         "lambda.CreateFunction",       "logs.CreateLogGroup",
+    "sns.CreateTopic",      "sns.Subscribe",        "events.CreateConnection", "events.CreateApiDestination", "events.PutRule",
+    "events.PutTargets"};
 enum { ORDERS = sizeof order / sizeof order[0] };
 static int order_of(struct str operation) {
     for (int i = 0; i < ORDERS; i++)
@@ -248,6 +261,7 @@ enum err declare_files(struct api *api, const char *const *paths, size_t count, 
     enum err err = ERR_OK;
     for (size_t i = 0; i < count && !err; i++)
         err = os_is_dir(paths[i]) ? os_each_file(paths[i], suffixes, read_one, l, fault) : read_one(l, paths[i]);
+    if (!err && !l->mistakes) look_up_all(l);
     if (!err && !l->mistakes) check_all(l);
     if (!err && !l->mistakes) {
         struct world *world = flow_world(api_flow(api));
@@ -260,7 +274,7 @@ enum err declare_files(struct api *api, const char *const *paths, size_t count, 
                         l->mistakes == 1 ? "" : "s");
     for (size_t i = 0; i < l->count; i++) {
         free(l->files[i].path);
-        arena_fini(&l->files[i].arena);
+        arena_wipe(&l->files[i].arena);
     }
     free(l);
     return err;

@@ -48,6 +48,14 @@ void arena_fini(struct arena *a) {
     arena_init(a, a->max_bytes);
 }
 
+void arena_wipe(struct arena *a) {
+    for (struct arena_block *b = a->blocks; b; b = b->next) {
+        UNPOISON(b->data, b->size);
+        explicit_bzero(b->data, b->size);
+    }
+    arena_fini(a);
+}
+
 void arena_reset(struct arena *a) {
     struct arena_block *keep = a->blocks;
     if (!keep) return;

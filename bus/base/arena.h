@@ -19,6 +19,8 @@ struct arena {
 void arena_init(struct arena *a, size_t max_bytes);
 /* Gives everything back. All pointers into the arena are dead; the arena is empty and usable. */
 void arena_fini(struct arena *a);
+/* As fini, but overwrites the memory first: for what held secrets. */
+void arena_wipe(struct arena *a);
 /* As fini, but keeps one block, so that a batch loop does not go to malloc. */
 void arena_reset(struct arena *a);
 /* 16-byte aligned, zeroed. NULL past the cap or without memory. n == 0 gives a valid pointer. */

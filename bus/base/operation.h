@@ -64,6 +64,7 @@ struct service {
     const struct operation *operations;  /* ended by name == NULL */
     const struct handler_row *handlers;  /* ended by name == NULL; every operation has one (checked at start) */
     void *self;                          /* first argument of the handlers */
+    const struct service *also;          /* another one of the same kind (an operator's, say), or NULL */
 };
 
 #endif

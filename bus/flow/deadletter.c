@@ -89,6 +89,10 @@ static struct str pending_write(struct arena *a, const struct pending *p) {
     if (p->partition_key.p) json_key_str(&j, "key", p->partition_key);
     if (p->subject.p) json_key_str(&j, "subject", p->subject);
     if (p->dead_letter_arn.p) json_key_str(&j, "dlq", p->dead_letter_arn);
+    if (p->parameters.p) {
+        json_key(&j, STR("http"));
+        json_raw(&j, p->parameters);
+    }
     json_key_i64(&j, "attempts", p->max_attempts);
     json_key_i64(&j, "age", p->max_age_ms);
     json_object_end(&j);
@@ -118,6 +122,11 @@ static struct str text_member(const struct node *root, const char *key) {
     return n && n->kind == NODE_STRING ? n->text : STR_NULL;
 }
 
+static struct str object_member(const struct node *root, const char *key) {
+    const struct node *n = doc_get(root, str_from(key));
+    return n && n->kind == NODE_OBJECT ? n->raw : STR_NULL;
+}
+
 static int64_t number_member(const struct node *root, const char *key) {
     const struct node *n = doc_get(root, str_from(key));
     int64_t v = 0;
@@ -135,6 +144,7 @@ enum err pending_read(struct str state, struct arena *a, struct pending *p, stru
                           .partition_key = text_member(root, "key"),
                           .subject = text_member(root, "subject"),
                           .dead_letter_arn = text_member(root, "dlq"),
+                          .parameters = object_member(root, "http"),
                           .max_attempts = (int32_t)number_member(root, "attempts"),
                           .max_age_ms = number_member(root, "age")};
     if (!p->arn.p || !p->account.p || !p->source_arn.p || !p->event_id.p)

@@ -65,13 +65,14 @@ static enum err load_ids(void *ctx, const struct id *ids, size_t count, int64_t 
 }
 
 static enum err make_kinds(struct flow *f, struct fault *fault) {
-    static enum err (*const makers[])(const struct target_host *, struct target *, struct fault *) = {
-        target_queue_new, target_stream_new, target_topic_new, target_function_new, target_log_new, target_http_new, target_email_new};
+    static enum err (*const makers[])(const struct target_host *, struct target *,
+                                      struct fault *) = {target_queue_new, target_stream_new, target_topic_new, target_function_new,
+                                                         target_log_new,   target_http_new,   target_email_new, target_destination_new};
     for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++) {
         enum err err = makers[i](&f->host, &f->kinds[f->kind_count], fault);
         if (err) return err;
         const struct target *t = &f->kinds[f->kind_count++];
-        if (t->service) f->services[f->service_count++] = t->service;
+        for (const struct service *s = t->service; s && f->service_count < SERVICES_MAX; s = s->also) f->services[f->service_count++] = s;
     }
     f->queue = &f->kinds[0];
     return ERR_OK;
@@ -82,6 +83,8 @@ static enum err open_parts(struct flow *f, const struct flow_options *o, struct 
         .committer = o->committer, .settings = o->settings, .region = o->region, .target_known = target_known, .ctx = f};
     enum err err = world_open(&world, &f->world, fault);
     if (err) return err;
+    f->workshop = workshop_new();
+    if (!f->workshop) return fault_set(fault, ERR_NOMEM, NULL);
     f->dedup = dedup_new((size_t)o->settings->dedup_ids, o->settings->dedup_window_ms);
     f->seen = seen_new();
     if (!f->dedup || !f->seen) return fault_set(fault, ERR_NOMEM, NULL);
@@ -105,6 +108,8 @@ enum err flow_open(const struct flow_options *o, struct flow **out, struct fault
                                    .data_dir = o->data_dir,
                                    .smtp_url = o->smtp_url,
                                    .smtp_from = o->smtp_from,
+                                   .secret_key_file = o->secret_key_file,
+                                   .destinations = o->destinations,
                                    .forward = route_forward,
                                    .flow = f,
                                    .next_number = next_number,
@@ -114,6 +119,10 @@ enum err flow_open(const struct flow_options *o, struct flow **out, struct fault
                                    .filter_new = filter_new,
                                    .filter_match = filter_match,
                                    .filter_free = filter_free};
+    f->host.destinations.timeout_ms = o->settings->destination_timeout_ms;
+    f->host.destinations.concurrency = o->settings->destination_concurrency;
+    f->host.destinations.connections = o->settings->destination_connections;
+    f->host.destinations.response_bytes = o->settings->destination_response_bytes;
     enum err err = open_parts(f, o, fault);
     if (err)
         flow_close(f);
@@ -142,6 +151,7 @@ void flow_close(struct flow *f) {
     dedup_free(f->dedup);
     seen_free(f->seen);
     world_close(f->world);
+    workshop_free(f->workshop);
     free(f);
 }
 

@@ -24,6 +24,8 @@ struct flow_options {
     struct str region;
     struct str data_dir;
     struct str smtp_url, smtp_from;
+    struct str secret_key_file; /* absent: DATA_DIR/secret.key */
+    struct destination_options destinations; /* its numbers come from the settings */
 };
 /* Loads the world, the deduplication window and the pending deliveries, makes the adapters and starts the lanes and the scheduler. */
 enum err flow_open(const struct flow_options *options, struct flow **f, struct fault *fault) MUST_USE;

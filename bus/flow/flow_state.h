@@ -7,8 +7,9 @@
 #include "flow.h"
 #include "hop.h"
 #include "lanes.h"
+#include "workshop.h"
 
-enum { KINDS_MAX = 8 };
+enum { KINDS_MAX = 12, SERVICES_MAX = 24 };
 
 struct flow {
     struct settings const *settings;
@@ -23,11 +24,12 @@ struct flow {
     struct target kinds[KINDS_MAX];
     size_t kind_count;
     const struct target *queue;      /* of kinds: where dead letters go */
-    const struct service *services[KINDS_MAX];
+    const struct service *services[SERVICES_MAX];
     size_t service_count;
     struct lanes *lanes;
     struct scheduler *scheduler;
     struct replays *replays;
+    struct workshop *workshop;       /* for matching */
 };
 
 /* One batch or one scheduled event on its way through the buses. */
@@ -76,6 +78,7 @@ void dead_letter_add(struct flow *f, struct txn *txn, const struct dead_letter *
 /* What a pending delivery needs to be attempted later, kept as JSON in the store. */
 struct pending {
     struct str arn, account, source_arn, event_id, partition_key, subject, dead_letter_arn;
+    struct str parameters; /* JSON: see parameters_fill; absent: none */
     int32_t max_attempts;
     int64_t max_age_ms;
 };

@@ -141,6 +141,7 @@ static struct item *item_new(struct lanes *l, struct lane *lane, const struct st
                                                   .event_id = p->event_id,
                                                   .partition_key = p->partition_key,
                                                   .subject = p->subject,
+                                                  .parameters = p->parameters,
                                                   .dead_letter_arn = p->dead_letter_arn,
                                                   .now_ms = d->accepted_ms,
                                                   .attempt = d->attempts + 1}};

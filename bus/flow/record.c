@@ -6,6 +6,7 @@
 #include "document.h"
 #include "json.h"
 #include "lint.h"
+#include "parameters.h"
 #include "path.h"
 #include "pattern.h"
 #include "schedule.h"
@@ -183,7 +184,8 @@ static enum err read_target(struct target_view *t, const struct node *root, stru
     int64_t age_s = number_of(retry, "MaximumEventAgeInSeconds", -1);
     t->max_age_ms = age_s >= 0 ? age_s * 1000 : AGE_DEFAULT_MS;
     enum err err = read_transform(t, root, a, fault);
-    return err ? err : read_paths(t, root, fault);
+    if (!err) err = read_paths(t, root, fault);
+    return err ? err : parameters_new(doc_get(root, STR("HttpParameters")), t->id, &t->arena, &t->parameters, fault);
 }
 
 enum err record_target(struct str json, struct str rule_arn, struct target_view **out, struct fault *fault) {

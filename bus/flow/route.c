@@ -1,11 +1,14 @@
 /* From a matched rule to its targets: rows in the transaction, pending deliveries, or another bus. */
+#include <stdlib.h>
+
 #include "clock.h"
 #include "document.h"
 #include "evaluate.h"
 #include "flow_state.h"
 #include "log.h"
+#include "parameters.h"
 #include "path.h"
-#include "pattern.h"
+#include "matcher.h"
 #include "transform.h"
 
 const struct target *kind_of(const struct flow *f, struct str arn) {
@@ -73,6 +76,8 @@ static enum err route_to_kind(struct routing *r, const struct rule_view *rule, c
                         .dead_letter_arn = t->dead_letter_arn,
                         .max_attempts = t->max_attempts,
                         .max_age_ms = t->max_age_ms};
+    if (t->parameters && !(p.parameters = parameters_fill(t->parameters, r->event->root, r->arena)).p)
+        return fault_set(r->fault, ERR_NOMEM, NULL);
     bool whole = input.p == r->event->json.p;
     if (pending_add(r->flow, r->txn, t->lane, &p, r->event->json, whole ? STR_NULL : input, r->event->accepted_ms)) return ERR_OK;
     return fault_set(r->fault, ERR_NOMEM, NULL);
@@ -185,25 +190,38 @@ enum err route_rule(struct routing *r, const struct rule_view *rule) {
     return ERR_OK;
 }
 
+static int by_name(const void *a, const void *b) {
+    return str_cmp((*(const struct rule_view *const *)a)->name, (*(const struct rule_view *const *)b)->name);
+}
+
+/* The rules that take the event, in order of name, in the batch's arena: on the way to another bus the same memory matches again. */
+static enum err match_on_bus(struct routing *r, const struct bus_view *bus, const struct rule_view ***rules, size_t *count) {
+    struct matcher_found found = {0};
+    struct matcher_work *work = workshop_take(r->flow->workshop);
+    enum err err = work ? matcher_match(bus->matcher, work, r->event->json, &found) : ERR_NOMEM;
+    *count = found.count;
+    *rules = NULL;
+    if (!err && found.count && !(*rules = arena_array(r->arena, found.count, sizeof **rules))) err = ERR_NOMEM;
+    if (*rules) {
+        memcpy(*rules, found.owners, found.count * sizeof **rules);
+        qsort(*rules, found.count, sizeof **rules, by_name);
+    }
+    if (work) workshop_give(r->flow->workshop, work);
+    if (!err) return ERR_OK;
+    return fault_set(r->fault, err, "The event takes too much work to match against the rules of event bus %.*s.", STR_ARG(bus->head->name));
+}
+
 enum err route_on_bus(struct routing *r, const struct bus_view *bus) {
-    bool any = false;
+    const struct rule_view **rules;
+    size_t count;
     if (r->samples > 0) {
         r->samples--;
         seen_take(r->flow->seen, bus->head->arn, r->event->root);
     }
-    for (size_t i = 0; i < bus->rule_count; i++) {
-        const struct rule_view *rule = bus->rules[i];
-        bool matched = false;
-        if (!rule->enabled || !rule->pattern) continue;
-        enum err err = pattern_match(rule->pattern, r->event->root, r->arena, &matched);
-        if (err) return fault_set(r->fault, err, "The event takes too much work to match against rule %.*s.", STR_ARG(rule->name));
-        if (!matched) continue;
-        any = true;
-        err = route_rule(r, rule);
-        if (err) return err;
-    }
-    if (any) COUNT(&r->flow->counters, matched);
-    return ERR_OK;
+    enum err err = match_on_bus(r, bus, &rules, &count);
+    for (size_t i = 0; i < count && !err; i++) err = route_rule(r, rules[i]);
+    if (count && !err) COUNT(&r->flow->counters, matched);
+    return err;
 }
 
 enum outcome route_forward(void *ctx, const struct delivery *d, struct txn *txn, struct fault *fault) {

@@ -3,6 +3,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "matcher.h"
+#include "parameters.h"
 #include "path.h"
 #include "pattern.h"
 #include "document.h"
@@ -16,6 +18,7 @@ void target_view_release(struct target_view *t) {
     transform_free(t->transform);
     path_free(t->partition_key_path);
     path_free(t->group_path);
+    parameters_free(t->parameters);
     arena_fini(&t->arena);
     free(t);
 }
@@ -40,6 +43,7 @@ void bus_view_release(struct bus_view *b) {
     if (!b || !last_reference(&b->refs)) return;
     for (size_t i = 0; i < b->rule_count; i++) rule_view_release(b->rules[i]);
     bus_head_release(b->head);
+    matcher_release(b->matcher);
     free(b);
 }
 

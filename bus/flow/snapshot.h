@@ -15,6 +15,8 @@ struct policy;
 struct schedule;
 struct transform;
 struct path;
+struct matcher;
+struct parameters;
 
 struct tag {
     struct str key, value;
@@ -29,6 +31,7 @@ struct target_view {
     struct path *partition_key_path; /* NULL: none */
     struct path *group_path;         /* MessageGroupId that is a path; NULL: none, or constant */
     struct str group;
+    struct parameters *parameters;   /* HttpParameters, for an API destination; NULL: none */
     struct str dead_letter_arn;      /* absent: none */
     int32_t max_attempts;            /* retries after the first attempt: 0-185 */
     int64_t max_age_ms;
@@ -42,6 +45,8 @@ struct rule_view {
     struct str managed_by;           /* absent: its owner may change it */
     int64_t archive;                 /* number of the archive that it feeds; 0: none, its targets count */
     bool enabled;
+    bool in_matcher;                 /* under the world's lock only, as the next one */
+    uint32_t matcher_id;             /* in the bus's matcher_set */
     struct pattern *pattern;         /* NULL: a schedule only */
     uint64_t signature;              /* of the pattern (lint.h); rules with the same pattern have the same */
     struct schedule *schedule;       /* NULL: a pattern only */
@@ -66,6 +71,7 @@ struct bus_view {
     struct bus_head *head;
     struct rule_view **rules;        /* in order of name; in the block of this struct */
     size_t rule_count;
+    struct matcher *matcher;         /* of the enabled rules with a pattern; owners are their views */
 };
 
 struct snapshot {

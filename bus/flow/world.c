@@ -8,6 +8,7 @@
 #include "document.h"
 #include "hash.h"
 #include "json.h"
+#include "matcher.h"
 #include "world_state.h"
 
 enum { NUMBER_STEP = 100 }; /* numbers are taken from the store this many at a time */
@@ -77,9 +78,10 @@ bool bus_attach_locked(struct world *w, struct bus_head *head) {
         buf_init(&key, 0);
         buf_addf(&key, "%.*s/%.*s", STR_ARG(ref.account), STR_ARG(ref.name));
         slot = calloc(1, sizeof *slot);
-        bool put = slot && !key.failed && map_put(&w->buses, buf_str(&key), slot, NULL);
+        bool put = slot && !key.failed && (slot->set = matcher_set_new()) && map_put(&w->buses, buf_str(&key), slot, NULL);
         buf_fini(&key);
         if (!put) {
+            if (slot) matcher_set_free(slot->set);
             free(slot);
             return false;
         }
@@ -93,6 +95,7 @@ bool bus_attach_locked(struct world *w, struct bus_head *head) {
 }
 
 static void bus_slot_free(struct bus_slot *slot) {
+    matcher_set_free(slot->set);
     for (size_t i = 0; i < slot->rule_count; i++) rule_view_release(slot->rules[i]);
     free(slot->rules);
     bus_head_release(slot->head);
@@ -134,15 +137,31 @@ static void slot_touched(struct bus_slot *slot) {
     slot->view = NULL;
 }
 
+static bool matcher_add(struct bus_slot *slot, struct rule_view *rule) {
+    if (!rule->enabled || !rule->pattern) return true;
+    rule->in_matcher = matcher_set_add(slot->set, rule->pattern, rule, &rule->matcher_id) == ERR_OK;
+    return rule->in_matcher;
+}
+
+static void matcher_remove(struct bus_slot *slot, struct rule_view *rule) {
+    if (rule->in_matcher) matcher_set_remove(slot->set, rule->matcher_id);
+    rule->in_matcher = false;
+}
+
 bool rule_attach_locked(struct bus_slot *slot, struct rule_view *rule) {
     size_t i = rule_index(slot, rule->name);
+    if (!matcher_add(slot, rule)) return false;
     if (i < slot->rule_count && str_eq(slot->rules[i]->name, rule->name)) {
+        matcher_remove(slot, slot->rules[i]);
         rule_view_release(slot->rules[i]);
     } else {
         if (slot->rule_count == slot->rule_cap) {
             size_t cap = slot->rule_cap ? slot->rule_cap * 2 : 8;
             struct rule_view **rules = realloc(slot->rules, cap * sizeof(struct rule_view *));
-            if (!rules) return false;
+            if (!rules) {
+                matcher_remove(slot, rule);
+                return false;
+            }
             slot->rules = rules;
             slot->rule_cap = cap;
         }
@@ -160,15 +179,21 @@ void rule_detach_locked(struct bus_slot *slot, struct str name) {
     struct rule_view *gone = slot->rules[i];
     slot->rule_count--;
     memmove(&slot->rules[i], &slot->rules[i + 1], (slot->rule_count - i) * sizeof(struct rule_view *));
+    matcher_remove(slot, gone);
     rule_view_release(gone);
     slot_touched(slot);
 }
 
 /* ---- snapshots -------------------------------------------------------------------------------------------------------------------- */
+/* Rules that changed since the last view are compiled here: with the world's lock, without anybody who matches waiting. */
 static struct bus_view *bus_view_make(const struct bus_slot *slot) {
     struct bus_view *v = malloc(sizeof *v + slot->rule_count * sizeof(struct rule_view *));
     if (!v) return NULL;
     *v = (struct bus_view){.refs = 1, .head = slot->head, .rules = (struct rule_view **)(void *)(v + 1), .rule_count = slot->rule_count};
+    if (matcher_set_publish(slot->set, &v->matcher)) {
+        free(v);
+        return NULL;
+    }
     atomic_fetch_add_explicit(&v->head->refs, 1, memory_order_relaxed);
     for (size_t i = 0; i < slot->rule_count; i++) {
         v->rules[i] = slot->rules[i];
@@ -188,7 +213,10 @@ static struct snapshot *snapshot_make_locked(struct world *w) {
     void *value;
     while (map_next(&w->buses, &at, &key, &value)) {
         struct bus_slot *slot = value;
-        if (!slot->view && !(slot->view = bus_view_make(slot))) break;
+        if (!slot->view) {
+            if (!(slot->view = bus_view_make(slot))) break;
+            if (matcher_set_is_scattered(slot->set)) compactor_wake_locked(w->compactor);
+        }
         if (!map_put(&s->buses, key, slot->view, NULL)) break;
         atomic_fetch_add_explicit(&slot->view->refs, 1, memory_order_relaxed);
     }
@@ -760,7 +788,8 @@ enum err world_open(const struct world_options *options, struct world **out, str
     map_init(&w->keys);
     map_init(&w->buses);
     map_init(&w->archives);
-    enum err err = load(w, fault);
+    w->compactor = compactor_new(w);
+    enum err err = w->compactor ? load(w, fault) : fault_set(fault, ERR_NOMEM, NULL);
     if (!err) {
         struct snapshot *first = snapshot_make_locked(w);
         w->cell = first ? snapshot_cell_new(first) : NULL;
@@ -779,6 +808,7 @@ enum err world_open(const struct world_options *options, struct world **out, str
 
 void world_close(struct world *w) {
     if (!w) return;
+    compactor_free(w->compactor);
     size_t at = 0;
     void *value;
     while (map_next(&w->accounts, &at, NULL, &value)) account_free(value);

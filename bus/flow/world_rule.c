@@ -235,7 +235,7 @@ static enum err check_target(const struct world *w, struct bus_ref bus, const st
     return fault_set(
         fault, ERR_VALIDATION,
         "Parameter %.*s is not valid. Reason: there is no adapter for service '%.*s' here; event buses, functions (lambda), streams "
-        "(kinesis), queues (sqs), topics (sns) and log groups (logs) can be targets.",
+        "(kinesis), queues (sqs), topics (sns), log groups (logs) and API destinations (events) can be targets.",
         STR_ARG(t->arn), STR_ARG(arn.service));
 }
 

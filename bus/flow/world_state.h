@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "compactor.h"
 #include "record.h"
 #include "world.h"
 
@@ -25,6 +26,7 @@ struct bus_slot {
     struct bus_head *head;
     struct rule_view **rules; /* in order of name */
     size_t rule_count, rule_cap;
+    struct matcher_set *set;  /* of the enabled rules with a pattern */
     struct bus_view *view;    /* as last published; NULL: changed since */
 };
 
@@ -42,6 +44,7 @@ struct world {
     bool stale; /* something changed that no snapshot shows yet */
     uint64_t generation;
     struct snapshot_cell *cell;
+    struct compactor *compactor;
 };
 
 /* One change: catalog operations that become durable together. Arena-backed; begin with change_init, end with change_commit or change_fini. */

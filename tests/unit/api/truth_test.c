@@ -26,6 +26,7 @@
 #define QUEUE "arn:aws:sqs:us-east-1:" OWN ":q"
 #define STREAM "arn:aws:kinesis:us-east-1:" OWN ":stream/s"
 #define TOPIC "arn:aws:sns:us-east-1:" OWN ":t"
+#define CONNECTION "arn:aws:events:us-east-1:" OWN ":connection/c"
 #define FUNCTION "arn:aws:lambda:us-east-1:" OWN ":function:f"
 #define ARCHIVE "arn:aws:events:us-east-1:" OWN ":archive/a"
 #define REPLAY(name)                                                                                                                       \
@@ -79,6 +80,20 @@ static const struct row {
     {"events.ListReplays", "{}", NULL},
     {"events.CancelReplay", "{\"ReplayName\":\"going\"}", NULL},
     {"events.PreviewReplay", "{\"EventSourceArn\":\"" ARCHIVE "\",\"EventStartTime\":0,\"EventEndTime\":32503680000}", NULL},
+
+    {"events.CreateConnection",
+     "{\"Name\":\"new\",\"AuthorizationType\":\"API_KEY\",\"AuthParameters\":{\"ApiKeyAuthParameters\":{\"ApiKeyName\":\"k\",\"ApiKeyValue\":\"v\"}}}", NULL},
+    {"events.UpdateConnection", "{\"Name\":\"c\",\"Description\":\"d\"}", NULL},
+    {"events.DeleteConnection", "{\"Name\":\"c\"}", NULL},
+    {"events.DescribeConnection", "{\"Name\":\"c\"}", NULL},
+    {"events.ListConnections", "{}", NULL},
+    {"events.DeauthorizeConnection", "{\"Name\":\"c\"}", NULL},
+    {"events.CreateApiDestination",
+     "{\"Name\":\"new\",\"ConnectionArn\":\"" CONNECTION "\",\"InvocationEndpoint\":\"https://example.com/\",\"HttpMethod\":\"POST\"}", NULL},
+    {"events.UpdateApiDestination", "{\"Name\":\"d\",\"Description\":\"d\"}", NULL},
+    {"events.DeleteApiDestination", "{\"Name\":\"d\"}", NULL},
+    {"events.DescribeApiDestination", "{\"Name\":\"d\"}", NULL},
+    {"events.ListApiDestinations", "{}", NULL},
 
     {"kinesis.CreateStream", "{\"StreamName\":\"new\"}", NULL},
     {"kinesis.UpdateStream", "{\"StreamName\":\"s\",\"RetentionPeriodHours\":48}", "{\"StreamARN\":\"" STREAM "\",\"RetentionPeriodHours\":48}"},
@@ -152,6 +167,7 @@ static const struct row {
     {"bus.DeleteAccessKey", "{\"AccessKeyId\":\"AKIASPARE\"}", NULL},
     {"bus.PutAccessKeyPolicy", "{\"AccessKeyId\":\"AKIASPARE\"}", NULL},
     {"bus.DescribeDaemon", "{}", NULL},
+    {"bus.RotateSecretKey", "{}", NULL},
 };
 
 /* ---- a whole daemon but for the gate ------------------------------------------------------------------------------------------------ */
@@ -229,6 +245,10 @@ static void make_resources(struct fixture *f) {
     ask(f, OWN, "sns.CreateTopic", "{\"Name\":\"t\"}");
     ask(f, OWN, "lambda.CreateFunction", "{\"FunctionName\":\"f\",\"Command\":[\"/bin/cat\"]}");
     ask(f, OWN, "logs.CreateLogGroup", "{\"logGroupName\":\"l\"}");
+    ask(f, OWN, "events.CreateConnection",
+        "{\"Name\":\"c\",\"AuthorizationType\":\"BASIC\",\"AuthParameters\":{\"BasicAuthParameters\":{\"Username\":\"u\",\"Password\":\"p\"}}}");
+    ask(f, OWN, "events.CreateApiDestination",
+        "{\"Name\":\"d\",\"ConnectionArn\":\"" CONNECTION "\",\"InvocationEndpoint\":\"https://example.com/*\",\"HttpMethod\":\"POST\"}");
     ask(f, OWN, "events.CreateEventBus", "{\"Name\":\"empty\"}");
     ask(f, OWN, "events.PutPermission", LET("default", BOTH));
     ask(f, OWN, "events.PutPermission", LET("empty", ALONE));

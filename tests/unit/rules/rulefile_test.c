@@ -173,6 +173,12 @@ static const struct {
     {"topic", "accounts: {\"111122223333\": {topics: {t: {\n", "\n}}}}\n"},
     {"subscription", "accounts: {\"111122223333\": {topics: {t: {subscriptions: [{\n", "\n}]}}}}\n"},
     {"log", "accounts: {\"111122223333\": {logs: {l: {\n", "\n}}}}\n"},
+    {"connection", "accounts: {\"111122223333\": {connections: {c: {\n", "\n}}}}\n"},
+    {"basic", "accounts: {\"111122223333\": {connections: {c: {basic: {\n", "\n}}}}}\n"},
+    {"api-key", "accounts: {\"111122223333\": {connections: {c: {api-key: {\n", "\n}}}}}\n"},
+    {"oauth", "accounts: {\"111122223333\": {connections: {c: {oauth: {\n", "\n}}}}}\n"},
+    {"parameter", "accounts: {\"111122223333\": {connections: {c: {basic: {username: u, password: p}, headers: {x: {\n", "\n}}}}}}\n"},
+    {"api-destination", "accounts: {\"111122223333\": {api-destinations: {d: {\n", "\n}}}}\n"},
 };
 
 /* Does the example stand in its place without a word about the example? What is missing beside it is another's matter. */
