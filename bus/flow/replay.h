@@ -84,7 +84,7 @@ struct preview {
     bool more;               /* go on at `position` */
 };
 enum { PREVIEW_EVENTS = 2000, PREVIEW_BYTES = 4 << 20 }; /* work of one call */
-/* Matches at most PREVIEW_EVENTS events and about PREVIEW_BYTES of JSON. ERR_PATTERN; answers live in a. */
+/* Matches at most PREVIEW_EVENTS events and about PREVIEW_BYTES of JSON, and no longer than half a second. ERR_PATTERN; answers live in a. */
 enum err replay_preview(struct replays *r, struct preview *p, struct arena *a, struct fault *fault) MUST_USE;
 
 #endif
