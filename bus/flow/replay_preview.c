@@ -7,7 +7,8 @@
 #define PREVIEW_NS 500000000 /* after that much time a call ends where it is */
 
 /* Does any of the chosen rules take it? */
-static enum err match_chosen(const struct bus_view *bus, const struct preview *p, const struct event *event, struct arena *a, bool *matched) {
+static enum err match_chosen(const struct bus_view *bus, const struct preview *p, const struct event *event, struct arena *a,
+                             bool *matched) {
     enum err err = ERR_OK;
     for (size_t i = 0; !err && !*matched && i < p->rule_count; i++) {
         const struct rule_view *rule = replay_rule(bus, p->rules[i]);
@@ -31,7 +32,7 @@ struct scan {
     struct preview *p;
     const struct pattern *pattern; /* NULL: the rules decide */
     const struct bus_view *bus;
-    struct arena work;             /* of one event */
+    struct arena work; /* of one event */
     struct arena *answers;
     struct fault *fault;
 };
@@ -69,7 +70,8 @@ static enum err scan(struct replays *r, struct scan *s, struct fault *fault) {
     arena_init(&read, 0);
     enum err err = p->position ? ERR_OK : store->ops->archive_find(store, p->archive.number, p->from_ms, &p->position, fault);
     if (!err)
-        err = store->ops->archive_read(store, p->archive.number, p->position, p->until_ms, PREVIEW_EVENTS, PREVIEW_BYTES, &read, &events, &count, fault);
+        err = store->ops->archive_read(store, p->archive.number, p->position, p->until_ms, PREVIEW_EVENTS, PREVIEW_BYTES, &read, &events,
+                                       &count, fault);
     int64_t until_ns = clock_mono_ns() + PREVIEW_NS;
     for (size_t i = 0; !err && i < count && (i == 0 || clock_mono_ns() < until_ns); i++) {
         err = look_at(s, &events[i]);

@@ -1,7 +1,7 @@
 """Debian's aws CLI through the life of every resource, with the credentials file that busd writes and nothing else."""
 import json, os, subprocess, unittest
 
-from daemon import Busd
+from daemon import Busd, eventually
 
 AWS = "/usr/bin/aws"  # Debian's package, whatever else is on the path
 
@@ -58,6 +58,24 @@ class AwsCli(unittest.TestCase):
         self.assertNotIn("Policy", self.aws("describe-event-bus", "--name", "life"))
         self.aws("delete-event-bus", "--name", "life")
         self.assertIn("Event bus life does not exist.", self.refused("ResourceNotFoundException", "describe-event-bus", "--name", "life"))
+
+    def test_an_archive_and_a_replay(self):
+        bus = self.arn("event-bus/default")
+        made = self.aws("create-archive", "--archive-name", "kept", "--event-source-arn", bus, "--event-pattern", '{"source": ["kept"]}')
+        self.assertEqual((made["ArchiveArn"], made["State"]), (self.arn("archive/kept"), "ENABLED"))
+        self.busd.call("put-events", "--entries", json.dumps([{"Source": "kept", "DetailType": "t", "Detail": "{}"}] * 3))
+        shown = self.aws("describe-archive", "--archive-name", "kept")
+        self.assertEqual((shown["EventCount"], shown["RetentionDays"], shown["EventSourceArn"]), (3, 0, bus))
+        self.refused("ManagedRuleException", "delete-rule", "--name", "Events-Archive-kept")
+        started = self.aws("start-replay", "--replay-name", "again", "--event-source-arn", made["ArchiveArn"], "--event-start-time", "2026-01-01T00:00:00Z",
+                           "--event-end-time", "2999-01-01T00:00:00Z", "--destination", "Arn=" + bus)
+        self.assertEqual((started["State"], started["ReplayArn"]), ("STARTING", self.arn("replay/again")))
+        eventually(lambda: self.busd.call("describe-replay", "--replay-name", "again")["ReplayedEventCount"] == 3, "the replay's last event")
+        shown = self.aws("describe-replay", "--replay-name", "again")
+        self.assertEqual((shown["State"], shown["EventSourceArn"], shown["Destination"]["Arn"]), ("RUNNING", made["ArchiveArn"], bus))
+        self.assertLess(shown["EventLastReplayedTime"], shown["EventEndTime"])
+        self.assertEqual(self.aws("cancel-replay", "--replay-name", "again")["State"], "CANCELLING")
+        self.aws("delete-archive", "--archive-name", "kept")
 
     def test_a_rule_its_targets_and_events(self):
         pattern = {"source": ["shop"], "detail": {"total": [{"numeric": [">", 100]}]}}
