@@ -25,11 +25,14 @@ static enum err allowed(struct call *call, struct str resource) {
 }
 
 static struct str own_arn(struct call *call, const char *kind, struct str name) {
-    return arena_printf(call->arena, "arn:aws:events:%.*s:%.*s:%s/%.*s", STR_ARG(call->region), STR_ARG(call->account), kind, STR_ARG(name));
+    return arena_printf(call->arena, "arn:aws:events:%.*s:%.*s:%s/%.*s", STR_ARG(call->region), STR_ARG(call->account), kind,
+                        STR_ARG(name));
 }
 
 /* The caller's account's archive or replay of this name; absent name: any. */
-static enum err on(struct call *call, const char *kind, struct str name) { return allowed(call, own_arn(call, kind, name.p ? name : STR("*"))); }
+static enum err on(struct call *call, const char *kind, struct str name) {
+    return allowed(call, own_arn(call, kind, name.p ? name : STR("*")));
+}
 
 static enum err wrong(struct call *call, const char *parameter, const char *reason) {
     return fault_set(&call->fault, ERR_VALIDATION, "Parameter %s is not valid. Reason: %s", parameter, reason);
@@ -64,8 +67,8 @@ static enum err archive_in(void *self, struct call *call, struct str arn, struct
 
 static enum err one_filter(struct call *call, struct str prefix, struct str source, struct str state) {
     if ((prefix.p != NULL) + (source.p != NULL) + (state.p != NULL) <= 1) return ERR_OK;
-    return fault_set(&call->fault, ERR_VALIDATION, "At most one filter is allowed for %s. Use either : State, EventSourceArn, or NamePrefix.",
-                     call->operation->name);
+    return fault_set(&call->fault, ERR_VALIDATION,
+                     "At most one filter is allowed for %s. Use either : State, EventSourceArn, or NamePrefix.", call->operation->name);
 }
 
 /* ---- archives ------------------------------------------------------------------------------------------------------------------------ */
@@ -144,7 +147,8 @@ static enum err list_archives(void *self, struct call *call) {
     enum err err = page_begin(call, in->next_token, &after);
     if (!err) err = on(call, "archive", STR_NULL);
     if (!err) err = one_filter(call, in->name_prefix, in->source_arn, in->state);
-    bool none = in->state.p && !str_eqz(in->state, "ENABLED"); /* an archive is made, changed and deleted at once: it knows no other state */
+    bool none =
+        in->state.p && !str_eqz(in->state, "ENABLED"); /* an archive is made, changed and deleted at once: it knows no other state */
     if (!err)
         err = archive_list(world_of(self), call->account, in->name_prefix.p ? in->name_prefix : STR(""), in->source_arn, after,
                            none ? 0 : limit_of(in->limit), call->arena, &archives, &count, &more, &call->fault);
@@ -168,11 +172,13 @@ static enum err list_archives(void *self, struct call *call) {
     return err;
 }
 
-/* ---- replays -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- replays --------------------------------------------------------------------------------------------------------------------------
+ */
 static struct str state_text(const struct replay_info *i) { return str_from(replay_state_name(i->state)); }
 
 /* Rules are of the archive's bus, and are there. */
-static enum err check_rules(void *self, struct call *call, const struct archive_info *archive, const struct list *rules, const char *parameter) {
+static enum err check_rules(void *self, struct call *call, const struct archive_info *archive, const struct list *rules,
+                            const char *parameter) {
     struct bus_ref bus = {archive->account, archive->bus};
     for (size_t i = 0; i < rules->n; i++) {
         struct str text = *LIST_AT(*rules, struct str, i), name = text;
@@ -239,7 +245,8 @@ static enum err describe_replay(void *self, struct call *call) {
     struct events_destination *destination = err ? NULL : ARENA_NEW(call->arena, struct events_destination);
     if (err) return err;
     if (!destination) return no_memory(call);
-    *destination = (struct events_destination){.arn = i.bus_arn, .filter_arns = {i.rule_count > 0, i.rule_count, (void *)(uintptr_t)i.rules}};
+    *destination =
+        (struct events_destination){.arn = i.bus_arn, .filter_arns = {i.rule_count > 0, i.rule_count, (void *)(uintptr_t)i.rules}};
     *(struct events_describe_replay_answer *)call->out = (struct events_describe_replay_answer){.name = i.name,
                                                                                                 .arn = i.arn,
                                                                                                 .description = i.description,
@@ -270,7 +277,8 @@ static enum err list_replays(void *self, struct call *call) {
     if (!err) err = one_filter(call, in->name_prefix, in->source_arn, in->state);
     filter.by_state = in->state.p && replay_state_of(in->state, &filter.state);
     if (!err)
-        err = replay_list(replays_of(self), call->account, &filter, after, limit_of(in->limit), call->arena, &replays, &count, &more, &call->fault);
+        err = replay_list(replays_of(self), call->account, &filter, after, limit_of(in->limit), call->arena, &replays, &count, &more,
+                          &call->fault);
     if (err) return err;
     struct events_replay *items = arena_array(call->arena, count, sizeof *items);
     if (!items) return no_memory(call);
@@ -297,11 +305,13 @@ static enum err cancel_replay(void *self, struct call *call) {
     enum err err = on(call, "replay", in->name);
     if (!err) err = replay_cancel(replays_of(self), call->account, in->name, call->arena, &info, &call->fault);
     if (!err)
-        *(struct events_cancel_replay_answer *)call->out = (struct events_cancel_replay_answer){.arn = info.arn, .state = state_text(&info)};
+        *(struct events_cancel_replay_answer *)call->out =
+            (struct events_cancel_replay_answer){.arn = info.arn, .state = state_text(&info)};
     return err;
 }
 
-/* ---- dry runs -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- dry runs --------------------------------------------------------------------------------------------------------------------------
+ */
 static enum err preview_replay(void *self, struct call *call) {
     const struct events_preview_replay *in = call->in;
     struct preview p = {.from_ms = in->start_ms.v,
@@ -315,7 +325,8 @@ static enum err preview_replay(void *self, struct call *call) {
     if (!err) err = allowed(call, in->source_arn);
     if (!err) err = archive_in(self, call, in->source_arn, &p.archive);
     if (!err) err = check_times(call, p.from_ms, p.until_ms);
-    if (!err && in->pattern.p && in->filter_arns.n) err = wrong(call, "FilterArns", "A proposed pattern is asked instead of rules, not beside them.");
+    if (!err && in->pattern.p && in->filter_arns.n)
+        err = wrong(call, "FilterArns", "A proposed pattern is asked instead of rules, not beside them.");
     if (!err) err = check_rules(self, call, &p.archive, &in->filter_arns, "FilterArns");
     if (!err && at.p && !str_to_i64(at, &p.position)) err = fault_set(&call->fault, ERR_VALIDATION, "Parameter NextToken is not valid.");
     if (!err) err = replay_preview(replays_of(self), &p, call->arena, &call->fault);

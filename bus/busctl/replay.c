@@ -38,9 +38,9 @@ struct run {
     const struct flags *flags;
     const char *rules[RULES_MOST];
     size_t rule_count;
-    int64_t rate, samples;            /* -1: not given */
-    json_t *from, *to;                /* seconds; NULL: not given */
-    json_t *archive_arn, *bus_arn;    /* of the archive, as described */
+    int64_t rate, samples;         /* -1: not given */
+    json_t *from, *to;             /* seconds; NULL: not given */
+    json_t *archive_arn, *bus_arn; /* of the archive, as described */
     char name[65];
 };
 
@@ -93,7 +93,8 @@ static enum err take_number(const struct flags *flags, int index, int64_t most, 
     const char *text = flags->extra[index];
     *value = -1;
     if (!text || (str_to_i64(str_from(text), value) && *value >= 0 && *value <= most)) return ERR_OK;
-    return fault_set(fault, ERR_USAGE, "--%s must be a whole number from 0 to %lld, not '%s'", replay_flags[index].name, (long long)most, text);
+    return fault_set(fault, ERR_USAGE, "--%s must be a whole number from 0 to %lld, not '%s'", replay_flags[index].name, (long long)most,
+                     text);
 }
 
 static enum err check_flags(struct run *r, struct fault *fault) {
@@ -152,7 +153,8 @@ static json_t *rule_arns(const struct run *r) {
     return list;
 }
 
-/* ---- a dry run ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- a dry run -------------------------------------------------------------------------------------------------------------------------
+ */
 
 struct tally {
     json_int_t scanned, bytes, matched;
@@ -163,8 +165,8 @@ static enum exit_code preview_request(struct run *r, json_t **request) {
     const char *pattern = r->flags->extra[F_PATTERN];
     struct buf text;
     struct fault fault;
-    json_t *q = json_pack("{s:O, s:O, s:O, s:I}", "EventSourceArn", r->archive_arn, "EventStartTime", r->from, "EventEndTime", r->to, "SampleCount",
-                          (json_int_t)(r->samples >= 0 ? r->samples : SAMPLES_DEFAULT));
+    json_t *q = json_pack("{s:O, s:O, s:O, s:I}", "EventSourceArn", r->archive_arn, "EventStartTime", r->from, "EventEndTime", r->to,
+                          "SampleCount", (json_int_t)(r->samples >= 0 ? r->samples : SAMPLES_DEFAULT));
     buf_init(&text, 0);
     enum exit_code code = EXIT_CODE_DONE;
     if (pattern && value_text("event-pattern", pattern, true, &text, &fault))
@@ -186,8 +188,8 @@ static bool add_answer(const struct run *r, struct tally *t, const json_t *answe
     t->scanned += json_integer_value(json_object_get(answer, "ScannedEventCount"));
     t->bytes += json_integer_value(json_object_get(answer, "ScannedBytes"));
     t->matched += json_integer_value(json_object_get(answer, "MatchedEventCount"));
-    json_array_foreach(json_object_get(answer, "Samples"), i, sample)
-        if (json_array_size(t->samples) < most && json_array_append(t->samples, sample)) return false;
+    json_array_foreach(json_object_get(answer, "Samples"), i,
+                       sample) if (json_array_size(t->samples) < most && json_array_append(t->samples, sample)) return false;
     if (last) {
         json_decref(t->last);
         t->last = json_incref(last);
@@ -228,8 +230,8 @@ static enum exit_code dry_run(struct run *r) {
     if (!code && !t.samples) code = session_fail(r->s, "out of memory");
     if (!code) code = scan(r, request, &t);
     if (!code) {
-        whole = json_pack("{s:I, s:I, s:I, s:O}", "ScannedEventCount", t.scanned, "ScannedBytes", t.bytes, "MatchedEventCount", t.matched, "Samples",
-                          t.samples);
+        whole = json_pack("{s:I, s:I, s:I, s:O}", "ScannedEventCount", t.scanned, "ScannedBytes", t.bytes, "MatchedEventCount", t.matched,
+                          "Samples", t.samples);
         if (!whole || (t.last && json_object_set(whole, "EventLastScannedTime", t.last)))
             code = session_fail(r->s, "out of memory");
         else
@@ -245,7 +247,8 @@ static enum exit_code dry_run(struct run *r) {
     return code;
 }
 
-/* ---- a replay ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- a replay
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 
 /* ARCHIVE-20260501120000-1a2b, at most 60 of a name's 64 characters. */
 static void make_name(struct run *r) {
@@ -261,8 +264,9 @@ static void make_name(struct run *r) {
 }
 
 static json_t *start_request(struct run *r) {
-    json_t *q = json_pack("{s:s, s:O, s:O, s:O, s:{s:O}}", "ReplayName", r->flags->extra[F_NAME] ? r->flags->extra[F_NAME] : r->name, "EventSourceArn",
-                          r->archive_arn, "EventStartTime", r->from, "EventEndTime", r->to, "Destination", "Arn", r->bus_arn);
+    json_t *q =
+        json_pack("{s:s, s:O, s:O, s:O, s:{s:O}}", "ReplayName", r->flags->extra[F_NAME] ? r->flags->extra[F_NAME] : r->name,
+                  "EventSourceArn", r->archive_arn, "EventStartTime", r->from, "EventEndTime", r->to, "Destination", "Arn", r->bus_arn);
     bool ok = q && (!r->rule_count || !json_object_set_new(json_object_get(q, "Destination"), "FilterArns", rule_arns(r))) &&
               (r->rate < 0 || !json_object_set_new(q, "EventsPerSecond", json_integer(r->rate)));
     if (ok) return q;
@@ -272,7 +276,8 @@ static json_t *start_request(struct run *r) {
 
 static void tell_progress(const struct run *r, const json_t *answer, bool last) {
     if (!on_terminal(r)) return;
-    double from = json_number_value(r->from), to = json_number_value(r->to), at = json_number_value(json_object_get(answer, "EventLastReplayedTime"));
+    double from = json_number_value(r->from), to = json_number_value(r->to),
+           at = json_number_value(json_object_get(answer, "EventLastReplayedTime"));
     double part = at > from && to > from ? (at - from) / (to - from) * 100 : 0;
     const char *state = json_string_value(json_object_get(answer, "State"));
     fprintf(r->s->err, "\r%s %s: %" JSON_INTEGER_FORMAT " events, %.0f%% of the time%s", r->name, state ? state : "",
@@ -280,9 +285,7 @@ static void tell_progress(const struct run *r, const json_t *answer, bool last) 
             last ? "   \n" : "   ");
 }
 
-static bool has_ended(const char *state) {
-    return !strcmp(state, "COMPLETED") || !strcmp(state, "CANCELLED") || !strcmp(state, "FAILED");
-}
+static bool has_ended(const char *state) { return !strcmp(state, "COMPLETED") || !strcmp(state, "CANCELLED") || !strcmp(state, "FAILED"); }
 
 static enum exit_code tell_end(struct run *r, const json_t *answer, const char *state) {
     const char *reason = json_string_value(json_object_get(answer, "StateReason"));
@@ -308,7 +311,9 @@ static enum exit_code follow(struct run *r) {
         if (code || ended) return code;
         nanosleep(&(struct timespec){.tv_nsec = FOLLOW_MS * 1000000L}, NULL);
     }
-    fprintf(r->s->err, "\nbusctl: replay: it goes on without being watched: busctl describe-replay --replay-name %s; busctl cancel-replay --replay-name %s\n",
+    fprintf(r->s->err,
+            "\nbusctl: replay: it goes on without being watched: busctl describe-replay --replay-name %s; busctl cancel-replay "
+            "--replay-name %s\n",
             r->name, r->name);
     return EXIT_CODE_NO;
 }
@@ -327,7 +332,8 @@ static enum exit_code real_run(struct run *r) {
     return code;
 }
 
-/* ---- the verb ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the verb
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 
 static enum exit_code run_all(struct run *r) {
     enum exit_code code = session_open(r->s);

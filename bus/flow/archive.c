@@ -117,7 +117,8 @@ enum err archive_load_locked(struct world *w, struct str value, struct fault *fa
     return err;
 }
 
-/* ---- the managed rule ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the managed rule ------------------------------------------------------------------------------------------------------------------
+ */
 #define NOT_REPLAYED "\"replay-name\":[{\"exists\":false}]"
 
 /* The archive's pattern, which must be a good one, with replayed events excluded. */
@@ -131,7 +132,8 @@ static enum err rule_pattern(struct str pattern, struct arena *a, struct str *te
     if (!err) err = doc_parse(a, pattern, &root, fault);
     if (err) return err;
     if (doc_get(root, STR("replay-name")))
-        return fault_set(fault, ERR_VALIDATION, "Parameter EventPattern is not valid. Reason: an archive keeps no replayed events; leave out replay-name.");
+        return fault_set(fault, ERR_VALIDATION,
+                         "Parameter EventPattern is not valid. Reason: an archive keeps no replayed events; leave out replay-name.");
     size_t end = root->raw.n - 1; /* the closing brace */
     *text = arena_printf(a, "%.*s," NOT_REPLAYED "}", (int)end, root->raw.p);
     return text->p ? ERR_OK : no_memory(fault);
@@ -139,11 +141,10 @@ static enum err rule_pattern(struct str pattern, struct arena *a, struct str *te
 
 static struct str rule_name(struct arena *a, struct str archive) { return arena_printf(a, ARCHIVE_RULE_PREFIX "%.*s", STR_ARG(archive)); }
 
-static enum err make_rule(const struct world *w, const struct archive_info *info, struct arena *a, struct buf *record, struct rule_view **rule,
-                          struct fault *fault) {
+static enum err make_rule(const struct world *w, const struct archive_info *info, struct arena *a, struct buf *record,
+                          struct rule_view **rule, struct fault *fault) {
     struct str name = rule_name(a, info->name);
-    struct str target =
-        arena_printf(a, "{\"Id\":\"%.*s\",\"Arn\":\"arn:aws:events:%.*s:::\"}", STR_ARG(name), STR_ARG(w->region));
+    struct str target = arena_printf(a, "{\"Id\":\"%.*s\",\"Arn\":\"arn:aws:events:%.*s:::\"}", STR_ARG(name), STR_ARG(w->region));
     struct rule_draft draft = {.account = info->account,
                                .bus = info->bus,
                                .name = name,
@@ -160,7 +161,8 @@ static enum err make_rule(const struct world *w, const struct archive_info *info
     return record->failed ? no_memory(fault) : record_rule(buf_str(record), w->region, rule, fault);
 }
 
-/* ---- changes ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- changes
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 static struct archive *find_locked(struct world *w, struct str account, struct str name) {
     struct arena a;
     arena_init(&a, 0);
@@ -228,7 +230,8 @@ static enum err store_locked(struct world *w, struct bus_slot *slot, const struc
     return err;
 }
 
-static enum err check_new_locked(struct world *w, const struct archive_spec *spec, const struct bus_slot *slot, struct arena *a, struct fault *fault) {
+static enum err check_new_locked(struct world *w, const struct archive_spec *spec, const struct bus_slot *slot, struct arena *a,
+                                 struct fault *fault) {
     struct str name = rule_name(a, spec->name);
     if (!name.p) return no_memory(fault);
     if (find_locked(w, spec->bus.account, spec->name))
@@ -336,7 +339,8 @@ void archive_detach_locked(struct world *w, struct str account) {
     }
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- answers
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 enum err archive_describe(struct world *w, struct str account, struct str name, struct arena *a, struct archive_info *info,
                           struct fault *fault) {
     struct archive *archive;
@@ -351,8 +355,8 @@ static int by_name(const void *a, const void *b) {
     return str_cmp((*(const struct archive *const *)a)->info.name, (*(const struct archive *const *)b)->info.name);
 }
 
-enum err archive_list(struct world *w, struct str account, struct str prefix, struct str bus_arn, struct str after, size_t limit, struct arena *a,
-                      struct archive_info **archives, size_t *count, bool *more, struct fault *fault) {
+enum err archive_list(struct world *w, struct str account, struct str prefix, struct str bus_arn, struct str after, size_t limit,
+                      struct arena *a, struct archive_info **archives, size_t *count, bool *more, struct fault *fault) {
     *count = 0;
     *more = false;
     pthread_mutex_lock(&w->lock);

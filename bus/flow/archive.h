@@ -17,9 +17,9 @@ enum { ARCHIVE_PIECE = 1000 }; /* events that leave the store in one transaction
 
 struct archive_info {
     struct str account, bus, name, arn, bus_arn, description, pattern, kms_key; /* absent: none given */
-    int64_t retention_days; /* 0: for ever */
+    int64_t retention_days;                                                     /* 0: for ever */
     int64_t created_ms;
-    int64_t number;         /* in the store */
+    int64_t number; /* in the store */
 };
 struct archive_spec {
     struct bus_ref bus;
@@ -28,7 +28,8 @@ struct archive_spec {
 };
 /* Keeps what comes from now on. ERR_NOT_FOUND (the bus), ERR_EXISTS, ERR_LIMIT, ERR_PATTERN; ERR_VALIDATION for a pattern with replay-name.
  * *info lives in a. */
-enum err archive_create(struct world *w, const struct archive_spec *spec, struct arena *a, struct archive_info *info, struct fault *fault) MUST_USE;
+enum err archive_create(struct world *w, const struct archive_spec *spec, struct arena *a, struct archive_info *info,
+                        struct fault *fault) MUST_USE;
 struct archive_change {
     struct str description, pattern, kms_key; /* absent: as it was; empty: none, so an empty pattern is everything */
     bool sets_days;
@@ -43,10 +44,11 @@ enum err archive_describe(struct world *w, struct str account, struct str name, 
                           struct fault *fault) MUST_USE;
 /* Archives of an account in order of name: those whose names begin with prefix and that stand on bus_arn (absent: any), behind `after`
  * (absent: from the start). */
-enum err archive_list(struct world *w, struct str account, struct str prefix, struct str bus_arn, struct str after, size_t limit, struct arena *a,
-                      struct archive_info **archives, size_t *count, bool *more, struct fault *fault) MUST_USE;
+enum err archive_list(struct world *w, struct str account, struct str prefix, struct str bus_arn, struct str after, size_t limit,
+                      struct arena *a, struct archive_info **archives, size_t *count, bool *more, struct fault *fault) MUST_USE;
 /* Of all accounts: those that do not keep for ever. */
-enum err archive_list_limited(struct world *w, struct arena *a, struct archive_info **archives, size_t *count, struct fault *fault) MUST_USE;
+enum err archive_list_limited(struct world *w, struct arena *a, struct archive_info **archives, size_t *count,
+                              struct fault *fault) MUST_USE;
 /* Does this archive still stand on its bus? Lock-free. */
 bool archive_stands(const struct bus_view *bus, struct str name, int64_t number);
 

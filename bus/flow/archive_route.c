@@ -35,7 +35,8 @@ static struct str text_of(const struct node *root, const char *name) {
 enum err archive_restore(const struct store_archived *from, struct str replay, int64_t now_ms, struct arena *a, struct event *event,
                          struct hop_path *before, struct fault *fault) {
     struct str json = from->event, rest = from->context, bus;
-    if (json.n < 2 || json.p[json.n - 1] != '}') return fault_set(fault, ERR_CORRUPT, "event %lld of the archive is no event", (long long)from->sequence);
+    if (json.n < 2 || json.p[json.n - 1] != '}')
+        return fault_set(fault, ERR_CORRUPT, "event %lld of the archive is no event", (long long)from->sequence);
     *event = (struct event){.accepted_ms = now_ms};
     event->json = arena_printf(a, "%.*s,\"replay-name\":\"%.*s\"}", (int)(json.n - 1), json.p, STR_ARG(replay));
     if (!event->json.p) return fault_set(fault, ERR_NOMEM, NULL);
@@ -52,6 +53,7 @@ enum err archive_restore(const struct store_archived *from, struct str replay, i
     event->dedup = arena_printf(a, "%.*s/%.*s", STR_ARG(event->id), STR_ARG(replay));
     hop_init(before);
     while (rest.p && str_cut(&rest, ' ', &bus))
-        if (hop_enter(before, bus)) return fault_set(fault, ERR_CORRUPT, "event %lld of the archive was on too many buses", (long long)from->sequence);
+        if (hop_enter(before, bus))
+            return fault_set(fault, ERR_CORRUPT, "event %lld of the archive was on too many buses", (long long)from->sequence);
     return event->dedup.p ? ERR_OK : fault_set(fault, ERR_NOMEM, NULL);
 }

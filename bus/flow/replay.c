@@ -8,8 +8,9 @@
 
 static enum err no_memory(struct fault *fault) { return fault_set(fault, ERR_NOMEM, NULL); }
 
-static const char *const state_names[] = {[REPLAY_STARTING] = "STARTING",   [REPLAY_RUNNING] = "RUNNING",     [REPLAY_CANCELLING] = "CANCELLING",
-                                          [REPLAY_COMPLETED] = "COMPLETED", [REPLAY_CANCELLED] = "CANCELLED", [REPLAY_FAILED] = "FAILED"};
+static const char *const state_names[] = {
+    [REPLAY_STARTING] = "STARTING",   [REPLAY_RUNNING] = "RUNNING",     [REPLAY_CANCELLING] = "CANCELLING",
+    [REPLAY_COMPLETED] = "COMPLETED", [REPLAY_CANCELLED] = "CANCELLED", [REPLAY_FAILED] = "FAILED"};
 
 const char *replay_state_name(enum replay_state state) { return state_names[state]; }
 
@@ -92,7 +93,8 @@ bool replay_add_delete(struct txn *txn, const struct replay_info *i) {
     return true;
 }
 
-/* ---- in memory ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- in memory ------------------------------------------------------------------------------------------------------------------------
+ */
 static void replay_free(struct replay *x) {
     if (!x) return;
     arena_fini(&x->arena);
@@ -113,7 +115,8 @@ static bool copy_info(struct str region, struct arena *a, const struct replay_in
     to->bus = arena_str(a, from->bus);
     to->reason = arena_str(a, from->reason);
     to->arn = arena_printf(a, "arn:aws:events:%.*s:%.*s:replay/%.*s", STR_ARG(region), STR_ARG(from->account), STR_ARG(from->name));
-    to->archive_arn = arena_printf(a, "arn:aws:events:%.*s:%.*s:archive/%.*s", STR_ARG(region), STR_ARG(from->account), STR_ARG(from->archive));
+    to->archive_arn =
+        arena_printf(a, "arn:aws:events:%.*s:%.*s:archive/%.*s", STR_ARG(region), STR_ARG(from->account), STR_ARG(from->archive));
     to->bus_arn = arena_printf(a, "arn:aws:events:%.*s:%.*s:event-bus/%.*s", STR_ARG(region), STR_ARG(from->account), STR_ARG(from->bus));
     return whole && to->account.p && to->name.p && to->archive.p && to->bus.p && to->arn.p && to->archive_arn.p && to->bus_arn.p &&
            !from->description.p == !to->description.p && !from->reason.p == !to->reason.p;
@@ -163,7 +166,8 @@ static void forget_locked(struct replays *r, struct replay *x) {
     if (!x->held) replay_free(x);
 }
 
-/* ---- loading -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------------------------------------------------
+ */
 struct loading {
     struct replays *r;
     struct fault *fault;
@@ -250,7 +254,8 @@ enum err replay_reload(struct replays *r, struct replay *x, struct fault *fault)
     return err;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------------------------------------------------
+ */
 enum err replays_open(struct flow *flow, struct replays **out, struct fault *fault) {
     struct replays *r = calloc(1, sizeof *r);
     if (!r) return no_memory(fault);
@@ -299,7 +304,8 @@ void replays_free(struct replays *r) {
     free(r);
 }
 
-/* ---- changes ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- changes ----------------------------------------------------------------------------------------------------------------------------
+ */
 static enum err commit(struct replays *r, struct txn *txn, bool whole, struct fault *fault) {
     return whole ? committer_run(r->flow->committer, txn, fault) : no_memory(fault);
 }
@@ -409,7 +415,8 @@ enum err replay_end_locked(struct replays *r, struct replay *x, enum replay_stat
     return err;
 }
 
-enum err replay_cancel(struct replays *r, struct str account, struct str name, struct arena *a, struct replay_info *info, struct fault *fault) {
+enum err replay_cancel(struct replays *r, struct str account, struct str name, struct arena *a, struct replay_info *info,
+                       struct fault *fault) {
     struct replay *x;
     pthread_mutex_lock(&r->lock);
     enum err err = need_locked(r, account, name, &x, fault);
@@ -445,8 +452,10 @@ enum err replays_forget_account(struct replays *r, struct str account, struct fa
     return err;
 }
 
-/* ---- answers -------------------------------------------------------------------------------------------------------------------------------- */
-enum err replay_describe(struct replays *r, struct str account, struct str name, struct arena *a, struct replay_info *info, struct fault *fault) {
+/* ---- answers
+ * -------------------------------------------------------------------------------------------------------------------------------- */
+enum err replay_describe(struct replays *r, struct str account, struct str name, struct arena *a, struct replay_info *info,
+                         struct fault *fault) {
     struct replay *x;
     pthread_mutex_lock(&r->lock);
     enum err err = need_locked(r, account, name, &x, fault);
@@ -464,8 +473,8 @@ static bool passes(const struct replay_info *i, struct str account, const struct
            (!filter->archive_arn.p || str_eq(i->archive_arn, filter->archive_arn)) && (!filter->by_state || i->state == filter->state);
 }
 
-enum err replay_list(struct replays *r, struct str account, const struct replay_filter *filter, struct str after, size_t limit, struct arena *a,
-                     struct replay_info **replays, size_t *count, bool *more, struct fault *fault) {
+enum err replay_list(struct replays *r, struct str account, const struct replay_filter *filter, struct str after, size_t limit,
+                     struct arena *a, struct replay_info **replays, size_t *count, bool *more, struct fault *fault) {
     *count = 0;
     *more = false;
     pthread_mutex_lock(&r->lock);

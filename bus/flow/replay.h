@@ -25,16 +25,16 @@ const char *replay_state_name(enum replay_state state);
 bool replay_state_of(struct str name, enum replay_state *state);
 
 struct replay_info {
-    struct str account, name, arn, description;   /* absent: none given */
+    struct str account, name, arn, description; /* absent: none given */
     struct str archive, archive_arn, bus, bus_arn;
-    const struct str *rules;                      /* ARNs of the rules that get the events; none: all */
+    const struct str *rules; /* ARNs of the rules that get the events; none: all */
     size_t rule_count;
     int64_t from_ms, until_ms;
-    int64_t rate;                                 /* events a second; 0: as fast as they can be stored */
+    int64_t rate; /* events a second; 0: as fast as they can be stored */
     enum replay_state state;
-    struct str reason;                            /* of a failure; absent otherwise */
+    struct str reason; /* of a failure; absent otherwise */
     int64_t started_ms, ended_ms /* 0: not yet */, last_ms /* ingestion of the last event replayed; 0: none yet */;
-    int64_t replayed;                             /* events so far */
+    int64_t replayed; /* events so far */
 };
 
 enum err replays_open(struct flow *flow, struct replays **r, struct fault *fault) MUST_USE;
@@ -48,10 +48,11 @@ struct replay_spec {
     const struct str *rules; /* ARNs of rules of the archive's bus */
     size_t rule_count;
     int64_t from_ms, until_ms;
-    int64_t rate;            /* -1: the setting replay-rate */
+    int64_t rate; /* -1: the setting replay-rate */
 };
 /* ERR_EXISTS "Replay N already exists.", ERR_LIMIT (settings active-replays, replays-kept). *info lives in a. Blocks for a commit. */
-enum err replay_start(struct replays *r, const struct replay_spec *spec, struct arena *a, struct replay_info *info, struct fault *fault) MUST_USE;
+enum err replay_start(struct replays *r, const struct replay_spec *spec, struct arena *a, struct replay_info *info,
+                      struct fault *fault) MUST_USE;
 /* "Replay N does not exist."; ERR_ILLEGAL_STATUS once it has ended or is being cancelled. Blocks for a commit. */
 enum err replay_cancel(struct replays *r, struct str account, struct str name, struct arena *a, struct replay_info *info,
                        struct fault *fault) MUST_USE;
@@ -63,8 +64,8 @@ struct replay_filter {
     enum replay_state state;
 };
 /* In order of name, behind `after` (absent: from the start). */
-enum err replay_list(struct replays *r, struct str account, const struct replay_filter *filter, struct str after, size_t limit, struct arena *a,
-                     struct replay_info **replays, size_t *count, bool *more, struct fault *fault) MUST_USE;
+enum err replay_list(struct replays *r, struct str account, const struct replay_filter *filter, struct str after, size_t limit,
+                     struct arena *a, struct replay_info **replays, size_t *count, bool *more, struct fault *fault) MUST_USE;
 /* Ends and forgets all replays of an account that is being deleted. Blocks for a commit. */
 enum err replays_forget_account(struct replays *r, struct str account, struct fault *fault) MUST_USE;
 
@@ -75,16 +76,17 @@ struct preview {
     struct str pattern;      /* a proposed one; absent: none */
     const struct str *rules; /* without a pattern: ARNs of rules of the bus; none: all of them */
     size_t rule_count;
-    int64_t position;        /* where to go on; 0: at from_ms */
-    size_t samples_max;      /* how many matching events to show */
+    int64_t position;   /* where to go on; 0: at from_ms */
+    size_t samples_max; /* how many matching events to show */
     /* results */
     int64_t scanned, scanned_bytes, matched, last_ms;
     struct str *samples;
     size_t sample_count;
-    bool more;               /* go on at `position` */
+    bool more; /* go on at `position` */
 };
 enum { PREVIEW_EVENTS = 2000, PREVIEW_BYTES = 4 << 20 }; /* work of one call */
-/* Matches at most PREVIEW_EVENTS events and about PREVIEW_BYTES of JSON. ERR_PATTERN; answers live in a. */
+/* Matches at most PREVIEW_EVENTS events and about PREVIEW_BYTES of JSON, and no longer than half a second. ERR_PATTERN; answers live in a.
+ */
 enum err replay_preview(struct replays *r, struct preview *p, struct arena *a, struct fault *fault) MUST_USE;
 
 #endif

@@ -10,12 +10,12 @@ enum { TRIM_EVERY_MS = 60000, PAUSE_MS = 5000, DAY_MS = 86400000, DROPS_AT_ONCE 
 
 struct keeper {
     struct replays *replays;
-    struct arena arena;      /* of the round under way */
-    uint64_t generation;     /* of the snapshot when deleted archives were last looked for */
-    int64_t trimmed_ms;      /* monotonic: when the last round began; -1: never */
-    int64_t pause_until_ms;  /* monotonic: after a refusal of the store */
+    struct arena arena;     /* of the round under way */
+    uint64_t generation;    /* of the snapshot when deleted archives were last looked for */
+    int64_t trimmed_ms;     /* monotonic: when the last round began; -1: never */
+    int64_t pause_until_ms; /* monotonic: after a refusal of the store */
     struct archive_info *archives;
-    size_t count, at;        /* of the round */
+    size_t count, at; /* of the round */
 };
 
 struct keeper *keeper_new(struct replays *r) {
@@ -36,7 +36,8 @@ void keeper_free(struct keeper *k) {
 static void told(const char *what, const struct fault *fault) { log_line(LOG_WARN, "archive", what, LOG_Z("error", fault->message)); }
 
 /* One operation, committed; how many events went. */
-static enum err run_cut(struct keeper *k, enum store_op_kind kind, int64_t archive, int64_t before_ms, int64_t *removed, struct fault *fault) {
+static enum err run_cut(struct keeper *k, enum store_op_kind kind, int64_t archive, int64_t before_ms, int64_t *removed,
+                        struct fault *fault) {
     struct arena a;
     struct txn txn;
     arena_init(&a, 0);
@@ -106,7 +107,8 @@ static void drop_step(struct keeper *k, bool *busy) {
     }
 }
 
-/* ---- retention -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- retention --------------------------------------------------------------------------------------------------------------------------
+ */
 /* One archive; true when there is more of it to trim. Nothing is written when nothing is old. */
 static enum err trim_one(struct keeper *k, const struct archive_info *i, bool *more, struct fault *fault) {
     struct store *s = k->replays->flow->store;

@@ -15,7 +15,7 @@ enum {
     BACKLOG_PAUSE_MS = 50,
     RETRY_MIN_MS = 50,
     RETRY_MAX_MS = 5000,
-    BURST_MS = 250           /* what a rate may save up */
+    BURST_MS = 250 /* what a rate may save up */
 };
 
 /* ---- one page ---------------------------------------------------------------------------------------------------------------------- */
@@ -65,8 +65,7 @@ static enum err route_one(struct replays *r, struct page *p, struct snapshot *sn
     struct event event;
     struct txn txn;
     txn_init(&txn, &r->page);
-    struct routing routing = {
-        .flow = r->flow, .snapshot = snapshot, .arena = &r->page, .txn = &txn, .event = &event, .fault = &p->fault};
+    struct routing routing = {.flow = r->flow, .snapshot = snapshot, .arena = &r->page, .txn = &txn, .event = &event, .fault = &p->fault};
     enum err err = archive_restore(from, p->x->info.name, clock_now_ms(), &r->page, &event, &routing.path, &p->fault);
     if (!err && hop_enter(&routing.path, bus->head->arn)) err = fault_set(&p->fault, ERR_CORRUPT, "The event was on too many event buses.");
     if (!err) err = p->x->info.rule_count ? route_to_rules(&routing, bus, &p->x->info) : route_on_bus(&routing, bus);
@@ -83,8 +82,8 @@ static enum err route_page(struct replays *r, struct page *p, struct snapshot *s
         if (!err) continue;
         char why[512];
         str_copyz(why, sizeof why, str_from(p->fault.message));
-        return fault_set(&p->fault, ERR_VALIDATION, "The event archived as number %lld cannot be routed: %s", (long long)p->events[0].sequence,
-                         why[0] ? why : err_row(err)->sentence);
+        return fault_set(&p->fault, ERR_VALIDATION, "The event archived as number %lld cannot be routed: %s",
+                         (long long)p->events[0].sequence, why[0] ? why : err_row(err)->sentence);
     }
     return ERR_OK;
 }
@@ -110,14 +109,17 @@ static enum err commit_page(struct replays *r, struct page *p) {
     return ERR_OK;
 }
 
-/* ---- one step of one replay ------------------------------------------------------------------------------------------------------------ */
+/* ---- one step of one replay ------------------------------------------------------------------------------------------------------------
+ */
 static void finish(struct replays *r, struct replay *x, enum replay_state state, const char *reason) {
     struct fault fault;
     pthread_mutex_lock(&r->lock);
     /* Cancelled while its last page was under way: that is what was asked for. */
     if (x->info.state == REPLAY_CANCELLING) state = REPLAY_CANCELLED, reason = NULL;
     enum err err = x->forgotten ? ERR_OK : replay_end_locked(r, x, state, reason, &fault);
-    if (err) log_line(LOG_ERROR, "replay", "the end of a replay could not be stored; it is tried again", LOG_S("replay", x->info.arn), LOG_Z("error", fault.message));
+    if (err)
+        log_line(LOG_ERROR, "replay", "the end of a replay could not be stored; it is tried again", LOG_S("replay", x->info.arn),
+                 LOG_Z("error", fault.message));
     pthread_mutex_unlock(&r->lock);
     if (err) x->pause_until_ms = clock_mono_ms() + RETRY_MAX_MS;
 }
@@ -130,7 +132,8 @@ static void failed(struct replays *r, struct replay *x, enum err err, const stru
     }
     int64_t pause = (int64_t)RETRY_MIN_MS << (x->failures < 7 ? x->failures : 7);
     if (x->failures++ == 0)
-        log_line(LOG_WARN, "replay", "a page of a replay was refused; it is tried again", LOG_S("replay", x->info.arn), LOG_Z("error", fault->message));
+        log_line(LOG_WARN, "replay", "a page of a replay was refused; it is tried again", LOG_S("replay", x->info.arn),
+                 LOG_Z("error", fault->message));
     x->pause_until_ms = clock_mono_ms() + (pause < RETRY_MAX_MS ? pause : RETRY_MAX_MS);
 }
 
@@ -181,7 +184,9 @@ static enum err read_page(struct replays *r, struct page *p, size_t most) {
         err = s->ops->archive_find(s, x->number, x->info.from_ms, &first, &p->fault);
         if (!err) x->next = first; /* read by this thread only, until the next page is committed */
     }
-    return err ? err : s->ops->archive_read(s, x->number, x->next, x->info.until_ms, most, PAGE_BYTES, &r->page, &p->events, &p->count, &p->fault);
+    return err ? err
+               : s->ops->archive_read(s, x->number, x->next, x->info.until_ms, most, PAGE_BYTES, &r->page, &p->events, &p->count,
+                                      &p->fault);
 }
 
 static void run_page(struct replays *r, struct replay *x, size_t most) {
@@ -191,7 +196,8 @@ static void run_page(struct replays *r, struct replay *x, size_t most) {
     struct snapshot *snapshot = world_snapshot(r->flow->world);
     const struct bus_view *bus = snapshot_bus(snapshot, x->info.account, x->info.bus);
     bool stands = bus && archive_stands(bus, x->info.archive, x->number);
-    enum err err = stands ? read_page(r, &p, most) : fault_set(&p.fault, ERR_NOT_FOUND, "Archive %.*s was deleted.", STR_ARG(x->info.archive));
+    enum err err =
+        stands ? read_page(r, &p, most) : fault_set(&p.fault, ERR_NOT_FOUND, "Archive %.*s was deleted.", STR_ARG(x->info.archive));
     if (!err && p.count) err = route_page(r, &p, snapshot, bus);
     snapshot_release(snapshot);
     if (!err && p.count) err = commit_page(r, &p);
@@ -235,7 +241,8 @@ static void step(struct replays *r, struct replay *x) {
     if (forgotten) forget_position(r, x); /* its page came behind the deletion of its account */
 }
 
-/* ---- the thread ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the thread
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 static bool stopping(struct replays *r) {
     pthread_mutex_lock(&r->lock);
     bool stop = r->stopping;

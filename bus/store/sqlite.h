@@ -94,7 +94,8 @@ struct sqlite_store {
     int lock_fd;
     /* Owned by the writer's thread. */
     struct conn writer;
-    struct map shards, queues, lanes, archives; /* copies of committed counters; struct shard *, struct queue *, int64_t *, struct archive * */
+    struct map shards, queues, lanes; /* copies of committed counters; struct shard *, struct queue *, int64_t * */
+    struct map archives;              /* the same; struct archive * */
     struct queue *dirty;
     int64_t delivery_next, delivery_reserved; /* numbers below `reserved` may be given out without a write */
     int64_t deliveries_delta;                 /* of the commit under way */

@@ -83,7 +83,8 @@ enum err sqlite_archive_append(struct sqlite_store *s, struct store_op *op, stru
     return ERR_OK;
 }
 
-static enum err archived_get(struct conn *c, const struct archive *ar, int64_t sequence, int64_t *at_ms, int64_t *total, struct fault *fault) {
+static enum err archived_get(struct conn *c, const struct archive *ar, int64_t sequence, int64_t *at_ms, int64_t *total,
+                             struct fault *fault) {
     struct rows r;
     enum err err = rows_start(&r, c, Q_ARCHIVED_GET, fault, "i", row_key(ar->lane, sequence));
     if (err) return err;

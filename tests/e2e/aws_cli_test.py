@@ -2,7 +2,7 @@
 import http.client, json, os, unittest, urllib.parse
 
 from aws_cli import AwsCli
-from daemon import Busd
+from daemon import Busd, eventually
 
 
 @unittest.skipUnless(os.environ.get("MODE", "release") == "release", "the client is the same: once is enough")
@@ -68,6 +68,54 @@ class Life(unittest.TestCase):
         self.assertNotIn("Policy", self.aws("describe-event-bus", "--name", "life"))
         self.aws("delete-event-bus", "--name", "life")
         self.assertIn("Event bus life does not exist.", self.refused("ResourceNotFoundException", "describe-event-bus", "--name", "life"))
+
+    def test_an_archive_and_a_replay(self):
+        bus = self.arn("event-bus/default")
+        made = self.aws("create-archive", "--archive-name", "kept", "--event-source-arn", bus, "--event-pattern", '{"source": ["kept"]}')
+        self.assertEqual((made["ArchiveArn"], made["State"]), (self.arn("archive/kept"), "ENABLED"))
+        self.busd.call("put-events", "--entries", json.dumps([{"Source": "kept", "DetailType": "t", "Detail": "{}"}] * 3))
+        shown = self.aws("describe-archive", "--archive-name", "kept")
+        self.assertEqual((shown["EventCount"], shown["RetentionDays"], shown["EventSourceArn"]), (3, 0, bus))
+        self.refused("ManagedRuleException", "delete-rule", "--name", "Events-Archive-kept")
+        started = self.aws("start-replay", "--replay-name", "again", "--event-source-arn", made["ArchiveArn"], "--event-start-time", "2026-01-01T00:00:00Z",
+                           "--event-end-time", "2999-01-01T00:00:00Z", "--destination", "Arn=" + bus)
+        self.assertEqual((started["State"], started["ReplayArn"]), ("STARTING", self.arn("replay/again")))
+        eventually(lambda: self.busd.call("describe-replay", "--replay-name", "again")["ReplayedEventCount"] == 3, "the replay's last event")
+        shown = self.aws("describe-replay", "--replay-name", "again")
+        self.assertEqual((shown["State"], shown["EventSourceArn"], shown["Destination"]["Arn"]), ("RUNNING", made["ArchiveArn"], bus))
+        self.assertLess(shown["EventLastReplayedTime"], shown["EventEndTime"])
+        self.assertEqual(self.aws("cancel-replay", "--replay-name", "again")["State"], "CANCELLING")
+        self.aws("delete-archive", "--archive-name", "kept")
+
+    def test_a_partner_source_from_both_sides(self):
+        name = "aws.partner/crm.example/orders"
+        made = self.aws("create-partner-event-source", "--name", name, "--account", "000000000000")
+        self.assertIn(name, made["EventSourceArn"])
+        self.assertEqual(self.aws("describe-event-source", "--name", name)["State"], "PENDING")
+        self.aws("create-event-bus", "--name", name, "--event-source-name", name)
+        self.assertEqual([s["State"] for s in self.aws("list-event-sources", "--name-prefix", "aws.partner/crm")["EventSources"]], ["ACTIVE"])
+        entries = json.dumps([{"Source": name, "DetailType": "t", "Detail": "{}"}])
+        self.assertEqual(self.aws("put-partner-events", "--entries", entries)["FailedEntryCount"], 0)
+        self.assertEqual([a["Account"] for a in self.aws("list-partner-event-source-accounts", "--event-source-name", name)["PartnerEventSourceAccounts"]],
+                         ["000000000000"])
+        self.aws("deactivate-event-source", "--name", name)
+        self.aws("activate-event-source", "--name", name)
+        self.aws("delete-event-bus", "--name", name)
+        self.aws("delete-partner-event-source", "--name", name, "--account", "000000000000")
+        self.assertEqual(self.aws("list-partner-event-sources", "--name-prefix", name).get("PartnerEventSources"), [])
+
+    def test_an_endpoint(self):
+        routing = {"FailoverConfig": {"Primary": {"HealthCheck": "arn:aws:route53:::healthcheck/a"}, "Secondary": {"Route": "us-west-2"}}}
+        buses = [{"EventBusArn": f"arn:aws:events:{region}:000000000000:event-bus/default"} for region in ("us-east-1", "us-west-2")]
+        made = self.aws("create-endpoint", "--name", "global", "--routing-config", json.dumps(routing), "--event-buses", json.dumps(buses))
+        self.assertEqual(made["Arn"], self.arn("endpoint/global"))
+        shown = self.aws("describe-endpoint", "--name", "global")
+        self.assertEqual((shown["RoutingConfig"], shown["EventBuses"]), (routing, buses))
+        self.assertEqual([e["Name"] for e in self.aws("list-endpoints", "--name-prefix", "glo")["Endpoints"]], ["global"])
+        self.aws("update-endpoint", "--name", "global", "--description", "both coasts")
+        self.assertEqual(self.aws("describe-endpoint", "--name", "global")["Description"], "both coasts")
+        self.aws("delete-endpoint", "--name", "global")
+        self.refused("ResourceNotFoundException", "describe-endpoint", "--name", "global")
 
     def test_a_rule_its_targets_and_events(self):
         pattern = {"source": ["shop"], "detail": {"total": [{"numeric": [">", 100]}]}}

@@ -21,6 +21,10 @@ class Readme(unittest.TestCase):
         self.assertIn("1000", parts[3])
         self.assertNotIn("99.5", parts[3].split("EventId")[-1])
         self.assertIn("111122223333", parts[4])
+        kept = next(part for part in parts if "Events-Archive" in part or "ArchiveName" in part)
+        self.assertRegex(kept, r"EventCount +2\n")
+        self.assertRegex(kept, r"ScannedEventCount +2\n(.*\n)*MatchedEventCount +1\n")
+        self.assertRegex(kept, r"State +COMPLETED\n(.*\n)*ReplayedEventCount +2\n")
         self.assertIn("EventsAccepted", parts[-1])
         with open(os.path.join(ROOT, "README.md")) as f:  # what is shown behind the commands of "Why did my rule not match?" is what they say
             shown = re.findall(r"(?m)^    (no match|  ok .*|  MISS .*|busctl: put-rule: warning.*)$", f.read())

@@ -294,7 +294,8 @@ static void dump_archives(struct store *s, struct arena *a, int64_t now_ms, stru
         size_t count;
         int64_t sequence;
         assert_int_equal(s->ops->archive_stats(s, archive, &n, &fault), ERR_OK);
-        buf_addf(out, "archive %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", n.count, n.bytes, n.oldest_ms, n.newest_ms, n.next);
+        buf_addf(out, "archive %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", n.count, n.bytes, n.oldest_ms,
+                 n.newest_ms, n.next);
         assert_int_equal(s->ops->archive_read(s, archive, n.next - 40, now_ms - 20, 30, 600, a, &e, &count, &fault), ERR_OK);
         for (size_t i = 0; i < count; i++)
             buf_addf(out, "archived %" PRId64 " %" PRId64 " %.*s%d %.*s\n", e[i].sequence, e[i].at_ms, STR_ARG(e[i].context),

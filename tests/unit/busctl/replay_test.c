@@ -15,8 +15,10 @@
 #define ARN "arn:aws:events:us-east-1:111122223333:"
 #define ARCHIVE ARN "archive/all"
 #define DESCRIBED(bus)                                                                                                                     \
-    { "events.DescribeArchive", "{\"ArchiveName\":\"all\"}",                                                                               \
-      "{\"ArchiveArn\":\"" ARCHIVE "\",\"EventSourceArn\":\"" ARN "event-bus/" bus "\",\"CreationTime\":1777000000.5}", 0, NULL }
+    {                                                                                                                                      \
+        "events.DescribeArchive", "{\"ArchiveName\":\"all\"}",                                                                             \
+            "{\"ArchiveArn\":\"" ARCHIVE "\",\"EventSourceArn\":\"" ARN "event-bus/" bus "\",\"CreationTime\":1777000000.5}", 0, NULL      \
+    }
 
 static int begin(void **state) {
     (void)state;
@@ -34,7 +36,8 @@ static void replay_is_followed_to_its_end(void **state) {
     assert_int_equal(
         runs(STEPS(DESCRIBED("default"),
                    {"events.StartReplay",
-                    "{\"ReplayName\":\"again\",\"EventSourceArn\":\"" ARCHIVE "\",\"EventStartTime\":1777000000.5,\"EventEndTime\":1777636800.0009999,"
+                    "{\"ReplayName\":\"again\",\"EventSourceArn\":\"" ARCHIVE
+                    "\",\"EventStartTime\":1777000000.5,\"EventEndTime\":1777636800.0009999,"
                     "\"Destination\":{\"Arn\":\"" ARN "event-bus/default\"}}",
                     "{\"State\":\"STARTING\"}", 0, NULL},
                    {"events.DescribeReplay", "{\"ReplayName\":\"again\"}", "{\"State\":\"RUNNING\",\"ReplayedEventCount\":3}", 0, NULL},
@@ -47,22 +50,24 @@ static void replay_is_followed_to_its_end(void **state) {
 
 static void rules_become_arns_of_the_archives_bus(void **state) {
     (void)state;
-    assert_int_equal(
-        runs(STEPS(DESCRIBED("shop"),
-                   {"events.StartReplay",
-                    "{\"ReplayName\":\"n\",\"EventSourceArn\":\"" ARCHIVE "\",\"EventStartTime\":1777550400.0,\"EventEndTime\":1777633200.0,"
-                    "\"Destination\":{\"Arn\":\"" ARN "event-bus/shop\",\"FilterArns\":[\"" ARN "rule/shop/a\",\"" ARN "rule/shop/b\",\"arn:x\"]},"
-                    "\"EventsPerSecond\":5}",
-                    "{\"State\":\"STARTING\"}", 0, NULL}),
-             WORDS("replay", "--rule", "a", "--archive=all", "--from", "1d", "--rule=b", "--to", "1h", "--rate", "5", "--name", "n", "--no-wait", "--rule",
-                   "arn:x", "--output", "json")),
-        0);
+    assert_int_equal(runs(STEPS(DESCRIBED("shop"), {"events.StartReplay",
+                                                    "{\"ReplayName\":\"n\",\"EventSourceArn\":\"" ARCHIVE
+                                                    "\",\"EventStartTime\":1777550400.0,\"EventEndTime\":1777633200.0,"
+                                                    "\"Destination\":{\"Arn\":\"" ARN "event-bus/shop\",\"FilterArns\":[\"" ARN
+                                                    "rule/shop/a\",\"" ARN "rule/shop/b\",\"arn:x\"]},"
+                                                    "\"EventsPerSecond\":5}",
+                                                    "{\"State\":\"STARTING\"}", 0, NULL}),
+                          WORDS("replay", "--rule", "a", "--archive=all", "--from", "1d", "--rule=b", "--to", "1h", "--rate", "5", "--name",
+                                "n", "--no-wait", "--rule", "arn:x", "--output", "json")),
+                     0);
     assert_string_equal(out, "{\"State\":\"STARTING\"}\n");
 }
 
 static void a_name_is_made_when_none_is_given(void **state) {
     (void)state;
-    assert_int_equal(runs(STEPS(DESCRIBED("default"), {"events.StartReplay", NULL, NULL, BUS_ERR_LIMIT, "too many"}), WORDS("replay", "--archive", "all")), 3);
+    assert_int_equal(runs(STEPS(DESCRIBED("default"), {"events.StartReplay", NULL, NULL, BUS_ERR_LIMIT, "too many"}),
+                          WORDS("replay", "--archive", "all")),
+                     3);
     assert_string_equal(err, "busctl: replay: LimitExceededException: too many\n");
 }
 
@@ -78,7 +83,8 @@ static void how_it_ended_is_the_exit_code(void **state) {
         {"{}", "busctl: replay: the daemon's answer tells no state\n", 3},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        assert_int_equal(runs(STEPS(DESCRIBED("default"), {"events.StartReplay", NULL, "{}", 0, NULL}, {"events.DescribeReplay", NULL, rows[i].answer, 0, NULL}),
+        assert_int_equal(runs(STEPS(DESCRIBED("default"), {"events.StartReplay", NULL, "{}", 0, NULL},
+                                    {"events.DescribeReplay", NULL, rows[i].answer, 0, NULL}),
                               WORDS("replay", "--archive", "all", "--name", "n")),
                          rows[i].code);
         assert_string_equal(err, rows[i].said);
@@ -87,25 +93,29 @@ static void how_it_ended_is_the_exit_code(void **state) {
 
 static void dry_run_adds_up_its_pages(void **state) {
     (void)state;
-    assert_int_equal(
-        runs(STEPS(DESCRIBED("default"),
-                   {"events.PreviewReplay",
-                    "{\"EventSourceArn\":\"" ARCHIVE "\",\"EventStartTime\":1777032000,\"EventEndTime\":1777636800.0009999,\"SampleCount\":2,"
-                    "\"EventPattern\":\"{\\\"source\\\":[\\\"a\\\"]}\"}",
-                    "{\"ScannedEventCount\":10,\"ScannedBytes\":100,\"MatchedEventCount\":1,\"EventLastScannedTime\":5,\"Samples\":[\"x\"],\"NextToken\":\"t\"}",
-                    0, NULL},
-                   {"events.PreviewReplay", NULL,
-                    "{\"ScannedEventCount\":5,\"ScannedBytes\":50,\"MatchedEventCount\":4,\"EventLastScannedTime\":7,\"Samples\":[\"y\",\"z\"],"
-                    "\"NextToken\":\"u\"}",
-                    0, NULL},
-                   {"events.PreviewReplay", NULL, "{\"ScannedEventCount\":0,\"ScannedBytes\":0,\"MatchedEventCount\":0,\"Samples\":[]}", 0, NULL}),
-             WORDS("replay", "--archive", "all", "--dry-run", "--from", "2026-04-24T12:00:00Z", "--event-pattern", "{\"source\":[\"a\"]}", "--samples", "2",
-                   "--output", "json")),
-        0);
-    assert_string_equal(
-        out, "{\"ScannedEventCount\":15,\"ScannedBytes\":150,\"MatchedEventCount\":5,\"Samples\":[\"x\",\"y\"],\"EventLastScannedTime\":7}\n");
     assert_int_equal(runs(STEPS(DESCRIBED("default"),
-                                {"events.PreviewReplay", NULL, "{\"ScannedEventCount\":9,\"MatchedEventCount\":0,\"Samples\":[]}", 0, NULL}),
+                                {"events.PreviewReplay",
+                                 "{\"EventSourceArn\":\"" ARCHIVE
+                                 "\",\"EventStartTime\":1777032000,\"EventEndTime\":1777636800.0009999,\"SampleCount\":2,"
+                                 "\"EventPattern\":\"{\\\"source\\\":[\\\"a\\\"]}\"}",
+                                 "{\"ScannedEventCount\":10,\"ScannedBytes\":100,\"MatchedEventCount\":1,\"EventLastScannedTime\":5,"
+                                 "\"Samples\":[\"x\"],\"NextToken\":\"t\"}",
+                                 0, NULL},
+                                {"events.PreviewReplay", NULL,
+                                 "{\"ScannedEventCount\":5,\"ScannedBytes\":50,\"MatchedEventCount\":4,\"EventLastScannedTime\":7,"
+                                 "\"Samples\":[\"y\",\"z\"],"
+                                 "\"NextToken\":\"u\"}",
+                                 0, NULL},
+                                {"events.PreviewReplay", NULL,
+                                 "{\"ScannedEventCount\":0,\"ScannedBytes\":0,\"MatchedEventCount\":0,\"Samples\":[]}", 0, NULL}),
+                          WORDS("replay", "--archive", "all", "--dry-run", "--from", "2026-04-24T12:00:00Z", "--event-pattern",
+                                "{\"source\":[\"a\"]}", "--samples", "2", "--output", "json")),
+                     0);
+    assert_string_equal(
+        out,
+        "{\"ScannedEventCount\":15,\"ScannedBytes\":150,\"MatchedEventCount\":5,\"Samples\":[\"x\",\"y\"],\"EventLastScannedTime\":7}\n");
+    assert_int_equal(runs(STEPS(DESCRIBED("default"), {"events.PreviewReplay", NULL,
+                                                       "{\"ScannedEventCount\":9,\"MatchedEventCount\":0,\"Samples\":[]}", 0, NULL}),
                           WORDS("replay", "--archive", "all", "--dry-run")),
                      1);
     assert_int_equal(runs(STEPS(DESCRIBED("default"), {"events.PreviewReplay", NULL, NULL, BUS_ERR_PATTERN, "Event pattern is not valid."}),

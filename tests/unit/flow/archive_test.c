@@ -114,10 +114,13 @@ static void archive_shows_as_a_managed_rule(void **state) {
     ASSERT_TEXT(rule.pattern, "{\"source\":[\"a\"],\"replay-name\":[{\"exists\":false}]}");
     ASSERT_TEXT(rule.state, "ENABLED");
     ASSERT_TEXT(rule.arn, "arn:aws:events:us-east-1:111122223333:rule/shop/Events-Archive-all");
-    assert_int_equal(world_list_targets(world(), bus, STR("Events-Archive-all"), STR_NULL, 10, &x.arena, &targets, &count, &more, &x.fault), ERR_OK);
+    assert_int_equal(world_list_targets(world(), bus, STR("Events-Archive-all"), STR_NULL, 10, &x.arena, &targets, &count, &more, &x.fault),
+                     ERR_OK);
     assert_int_equal(count, 1);
     ASSERT_TEXT(targets[0], "{\"Id\":\"Events-Archive-all\",\"Arn\":\"arn:aws:events:us-east-1:::\"}");
-    assert_int_equal(world_rules_of_target(world(), bus, STR("arn:aws:events:us-east-1:::"), STR_NULL, 10, &x.arena, &names, &count, &more, &x.fault), ERR_OK);
+    assert_int_equal(
+        world_rules_of_target(world(), bus, STR("arn:aws:events:us-east-1:::"), STR_NULL, 10, &x.arena, &names, &count, &more, &x.fault),
+        ERR_OK);
     assert_int_equal(count, 1);
     assert_int_equal(world_delete_bus(world(), bus, &x.fault), ERR_VALIDATION);
     assert_int_equal(try_archive("shop", "everything", NULL, 0, &info), ERR_OK);
@@ -129,18 +132,22 @@ static void managed_rule_is_changed_by_nobody(void **state) {
     (void)state;
     struct archive_info all = archive("all", NULL);
     struct bus_ref bus = fixture_bus(OWNER, "default");
-    struct str name = STR("Events-Archive-all"), arn, id = name, queue = STR("{\"Id\":\"q\",\"Arn\":\"arn:aws:sqs:us-east-1:111122223333:q\"}");
+    struct str name = STR("Events-Archive-all"), arn, id = name,
+               queue = STR("{\"Id\":\"q\",\"Arn\":\"arn:aws:sqs:us-east-1:111122223333:q\"}");
     struct rule_spec spec = {.bus = bus, .name = name, .pattern = STR("{\"source\":[\"a\"]}"), .created_by = OWNER};
     struct tag tag = {STR("k"), STR("v")};
     struct target_failure *failures;
     size_t failed;
     assert_int_equal(world_put_rule(world(), &spec, &x.arena, &arn, &x.fault), ERR_MANAGED_RULE);
-    ASSERT_TEXT(str_from(x.fault.message), "Rule Events-Archive-all is managed by prod.vhs.events.aws.internal and can't be changed by hand: change its archive instead.");
+    ASSERT_TEXT(
+        str_from(x.fault.message),
+        "Rule Events-Archive-all is managed by prod.vhs.events.aws.internal and can't be changed by hand: change its archive instead.");
     assert_int_equal(world_delete_rule(world(), bus, name, &x.fault), ERR_MANAGED_RULE);
     assert_int_equal(world_set_rule_state(world(), bus, name, false, &x.fault), ERR_MANAGED_RULE);
     assert_int_equal(world_put_targets(world(), bus, name, &queue, 1, &x.arena, &failures, &failed, &x.fault), ERR_MANAGED_RULE);
     assert_int_equal(world_remove_targets(world(), bus, name, &id, 1, &x.arena, &failures, &failed, &x.fault), ERR_MANAGED_RULE);
-    assert_int_equal(world_tag(world(), STR("arn:aws:events:us-east-1:111122223333:rule/Events-Archive-all"), &tag, 1, &x.fault), ERR_MANAGED_RULE);
+    assert_int_equal(world_tag(world(), STR("arn:aws:events:us-east-1:111122223333:rule/Events-Archive-all"), &tag, 1, &x.fault),
+                     ERR_MANAGED_RULE);
     fixture_event(&x, OWNER, "a", "{}");
     assert_int_equal(stats(&all).count, 1);
     /* Nor does anybody put an archive's target onto a rule. */
@@ -159,7 +166,8 @@ static void archive_that_cannot_be_is_refused(void **state) {
     } rows[] = {
         {"nowhere", "a", NULL, ERR_NOT_FOUND, "Event bus nowhere does not exist."},
         {"default", "there", NULL, ERR_EXISTS, "Archive there already exists."},
-        {"default", "taken", NULL, ERR_EXISTS, "Rule Events-Archive-taken already exists on EventBus default, and an archive of this name would make it."},
+        {"default", "taken", NULL, ERR_EXISTS,
+         "Rule Events-Archive-taken already exists on EventBus default, and an archive of this name would make it."},
         {"default", "a", "{\"source\":\"a\"}", ERR_PATTERN, NULL},
         {"default", "a", "{\"replay-name\":[\"r\"]}", ERR_VALIDATION, NULL},
     };
@@ -208,7 +216,8 @@ static void update_changes_what_is_kept_from_now_on(void **state) {
     (void)state;
     struct archive_info all = archive("all", "{\"source\":[\"a\"]}"), info;
     fixture_event(&x, OWNER, "a", "{}");
-    struct archive_change change = {.pattern = STR("{\"source\":[\"b\"]}"), .description = STR("b only"), .sets_days = true, .retention_days = 3};
+    struct archive_change change = {
+        .pattern = STR("{\"source\":[\"b\"]}"), .description = STR("b only"), .sets_days = true, .retention_days = 3};
     assert_int_equal(archive_update(world(), OWNER, STR("all"), &change, &x.arena, &info, &x.fault), ERR_OK);
     fixture_event(&x, OWNER, "a", "{}");
     fixture_event(&x, OWNER, "b", "{}");
@@ -247,7 +256,8 @@ static void deleted_archive_leaves_nothing(void **state) {
     for (int i = 0; i < 3; i++) fixture_event(&x, OWNER, "a", "{}");
     assert_int_equal(archive_delete(world(), OWNER, STR("all"), &x.fault), ERR_OK);
     struct rule_info rule;
-    assert_int_equal(world_describe_rule(world(), fixture_bus(OWNER, "default"), STR("Events-Archive-all"), &x.arena, &rule, &x.fault), ERR_NOT_FOUND);
+    assert_int_equal(world_describe_rule(world(), fixture_bus(OWNER, "default"), STR("Events-Archive-all"), &x.arena, &rule, &x.fault),
+                     ERR_NOT_FOUND);
     UNTIL(stats(&all).next == 0);
     fixture_event(&x, OWNER, "a", "{}");
     assert_int_equal(stats(&all).next, 0);
@@ -307,7 +317,8 @@ static void accounts_archives_go_with_it(void **state) {
     assert_int_equal(archive_describe(world(), OWNER, STR("all"), &x.arena, &info, &x.fault), ERR_NOT_FOUND);
 }
 
-#define BOTH(test) {#test " (memory)", test, begin_memory, end, NULL}, {#test " (sqlite)", test, begin_sqlite, end, NULL}
+#define BOTH(test)                                                                                                                         \
+    {#test " (memory)", test, begin_memory, end, NULL}, { #test " (sqlite)", test, begin_sqlite, end, NULL }
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -261,7 +261,8 @@ static void cancelled_replay_ends_and_stays_so(void **state) {
     start("other", now - DAY, now + DAY, 1);
     store_fault_at(x.store, 2, ERR_STORAGE_FULL, false);
     enum err err = replay_cancel(replays(), OWNER, STR("other"), &x.arena, &info, &x.fault);
-    if (err == ERR_STORAGE_FULL) err = replay_cancel(replays(), OWNER, STR("other"), &x.arena, &info, &x.fault); /* its first page came between */
+    if (err == ERR_STORAGE_FULL)
+        err = replay_cancel(replays(), OWNER, STR("other"), &x.arena, &info, &x.fault); /* its first page came between */
     assert_int_equal(err, ERR_OK);
     fixture_reopen(&x);
     UNTIL(is("other", REPLAY_CANCELLED));
@@ -292,6 +293,33 @@ static void event_that_no_longer_fits_fails_the_replay(void **state) {
     assert_int_equal(info.replayed, 3); /* what came before it */
     if (!str_starts(info.reason, STR("The event archived as number 4 cannot be routed: The events cause more than 1 deliveries")))
         fail_msg("%.*s", STR_ARG(info.reason));
+}
+
+/* A row that something else wrote: told with its number, and nothing is made of it. */
+static void what_is_no_event_fails_the_replay(void **state) {
+    (void)state;
+    static const char *const rows[] = {"nonsense", "{}", "{\"id\":\"1\"}", "[1,2}",
+                                       "{\"id\":1,\"source\":\"a\",\"detail-type\":\"t\",\"account\":\"1\"}"};
+    int64_t now = clock_now_ms();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct txn txn;
+        char name[8];
+        snprintf(name, sizeof name, "n%zu", i);
+        txn_init(&txn, &x.arena);
+        struct store_op *op = txn_add(&txn, OP_ARCHIVE_APPEND);
+        assert_non_null(op);
+        op->u.archive.archive = all.number;
+        op->u.archive.at_ms = now + (int64_t)i;
+        op->u.archive.event = str_from(rows[i]);
+        assert_int_equal(committer_run(x.committer, &txn, &x.fault), ERR_OK);
+        start(name, now + (int64_t)i, now + (int64_t)i + 1, 0);
+        UNTIL(is(name, REPLAY_FAILED));
+        struct str wanted = arena_printf(&x.arena, "event %zu of the archive is no event", i + 1);
+        if (!str_ends(look(name).reason, wanted)) fail_msg("%.*s", STR_ARG(look(name).reason));
+        assert_int_equal(look(name).replayed, 0);
+    }
+    struct preview p = {.archive = all, .from_ms = now, .until_ms = now + DAY};
+    assert_int_equal(replay_preview(replays(), &p, &x.arena, &x.fault), ERR_CORRUPT);
 }
 
 static void replays_are_bounded(void **state) {
@@ -365,7 +393,9 @@ static void accounts_replays_go_with_it(void **state) {
 static void fifo_queue_takes_a_replayed_event_at_once(void **state) {
     (void)state;
     int64_t now = clock_now_ms();
-    assert_int_equal(fixture_run(&x, OWNER, "sqs", "CreateQueue", STR("{\"QueueName\":\"f.fifo\",\"Attributes\":{\"FifoQueue\":\"true\"}}"), NULL), ERR_OK);
+    assert_int_equal(
+        fixture_run(&x, OWNER, "sqs", "CreateQueue", STR("{\"QueueName\":\"f.fifo\",\"Attributes\":{\"FifoQueue\":\"true\"}}"), NULL),
+        ERR_OK);
     fixture_rule(&x, fixture_bus(OWNER, "default"), "f", "{\"source\":[\"a\"]}",
                  "{\"Id\":\"1\",\"Arn\":\"arn:aws:sqs:us-east-1:111122223333:f.fifo\",\"SqsParameters\":{\"MessageGroupId\":\"g\"}}");
     put(1);
@@ -384,7 +414,8 @@ static void replayed_event_crosses_no_more_buses_than_the_first(void **state) {
     int64_t now = clock_now_ms();
     for (int i = 0; i < 2; i++)
         assert_int_equal(world_add_permission(flow_world(x.flow), fixture_bus(str_from(accounts[i]), "default"), STR("all"), STR("*"),
-                                              STR("events:PutEvents"), STR_NULL, STR_NULL, STR_NULL, &x.fault), ERR_OK);
+                                              STR("events:PutEvents"), STR_NULL, STR_NULL, STR_NULL, &x.fault),
+                         ERR_OK);
     fixture_rule(&x, fixture_bus(OTHER, "default"), "on", "{\"source\":[\"far\"]}",
                  "{\"Id\":\"1\",\"Arn\":\"arn:aws:events:us-east-1:111122223333:event-bus/default\"}");
     fixture_rule(&x, fixture_bus(OWNER, "default"), "further", "{\"source\":[\"far\",\"near\"]}",
@@ -433,7 +464,11 @@ static void dry_run_counts_and_shows_and_delivers_nothing(void **state) {
     put(EVENTS);
     struct store_archive_stats n;
     assert_int_equal(flow_archive_stats(x.flow, all.number, &n, &x.fault), ERR_OK);
-    struct preview p = {.archive = all, .from_ms = now - DAY, .until_ms = now + DAY, .samples_max = 2, .more = true,
+    struct preview p = {.archive = all,
+                        .from_ms = now - DAY,
+                        .until_ms = now + DAY,
+                        .samples_max = 2,
+                        .more = true,
                         .pattern = STR("{\"detail\":{\"n\":[{\"numeric\":[\"<\",10]},2100]}}")};
     while (p.more) {
         assert_int_equal(replay_preview(replays(), &p, &x.arena, &x.fault), ERR_OK);
@@ -466,7 +501,8 @@ static void dry_run_counts_and_shows_and_delivers_nothing(void **state) {
     assert_int_equal(COUNTED(&x, replayed), 0);
 }
 
-#define BOTH(test) {#test " (memory)", test, begin_memory, end, NULL}, {#test " (sqlite)", test, begin_sqlite, end, NULL}
+#define BOTH(test)                                                                                                                         \
+    {#test " (memory)", test, begin_memory, end, NULL}, { #test " (sqlite)", test, begin_sqlite, end, NULL }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -479,6 +515,7 @@ int main(void) {
         BOTH(cancelled_replay_ends_and_stays_so),
         BOTH(replay_of_a_deleted_archive_fails_and_says_so),
         BOTH(event_that_no_longer_fits_fails_the_replay),
+        BOTH(what_is_no_event_fails_the_replay),
         BOTH(replays_are_bounded),
         BOTH(replays_are_listed_page_by_page),
         BOTH(accounts_replays_go_with_it),
