@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "hash.h"
+#include "page.h"
 
 enum { LIST_LIMIT = 100 };
 
@@ -40,28 +41,6 @@ static enum err no_connection(struct call *call, struct str name) {
 static enum err no_destination(struct call *call, struct str name) {
     return fault_set(&call->fault, ERR_NOT_FOUND, "Failed to describe the api-destination(s). An api-destination '%.*s' does not exist.",
                      STR_ARG(name));
-}
-
-/* ---- pages: a token is the name after which the next page begins ------------------------------------------------------------------------
- */
-static enum err page_begin(struct call *call, struct str token, struct str *after) {
-    *after = STR_NULL;
-    if (!token.p) return ERR_OK;
-    struct buf text;
-    buf_init(&text, 0);
-    bool ok = hash_from_base64(&text, token) && text.n > 2 && memcmp(text.p, "1:", 2) == 0;
-    if (ok) *after = arena_str(call->arena, str_skip(buf_str(&text), 2));
-    buf_fini(&text);
-    return ok && after->p ? ERR_OK : fault_at(&call->fault, ERR_VALIDATION, "nextToken", 0, 0, "Parameter NextToken is not valid.");
-}
-
-static struct str page_end(struct call *call, struct str last) {
-    struct buf text;
-    buf_init(&text, 0);
-    hash_base64(&text, arena_printf(call->arena, "1:%.*s", STR_ARG(last)));
-    struct str token = text.failed ? STR_NULL : arena_str(call->arena, buf_str(&text));
-    buf_fini(&text);
-    return token;
 }
 
 /* ---- copies of what a connection authorizes with
@@ -446,7 +425,7 @@ static enum err list_connections(void *self, struct call *call) {
     struct connection_summary *items = arena_array(call->arena, w.limit, sizeof *items);
     for (; items && i < w.count && n < w.limit; i++)
         n += summarize_connection(call->arena, (struct connection *)(void *)w.entries[i], in->state, &items[n]);
-    if (i < w.count && n) out->next_token = page_end(call, w.entries[i - 1]->name);
+    if (i < w.count && n) out->next_token = page_end(call, true, w.entries[i - 1]->name);
     out->connections = (struct list){true, n, items};
     walk_end(&w);
     return items ? ERR_OK : no_memory(call);
@@ -625,7 +604,7 @@ static enum err list_destinations(void *self, struct call *call) {
                                                   .created_ms = {true, d->created_ms},
                                                   .modified_ms = {true, d->modified_ms}};
     }
-    if (i < w.count && n) out->next_token = page_end(call, w.entries[i - 1]->name);
+    if (i < w.count && n) out->next_token = page_end(call, true, w.entries[i - 1]->name);
     out->destinations = (struct list){true, n, items};
     walk_end(&w);
     return items ? ERR_OK : no_memory(call);

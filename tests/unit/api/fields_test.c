@@ -97,11 +97,64 @@ static void violations_are_told_together(void **state) {
           "Value null at 'tags.1.member.value" MUST "not be null"});
 }
 
+/* ---- connections and API destinations ------------------------------------------------------------------------------------------------------- */
+#define CONNECTIVITY "{'ResourceParameters':{'ResourceConfigurationArn':'arn:aws:vpc-lattice:us-east-1:" A1 ":resourceconfiguration/rcfg-1'}}"
+static void connections(void **state) {
+    (void)state;
+    WALK({A1, "CreateConnection",
+          "{'Name':'a','Description':'d'," KEY ",'InvocationConnectivityParameters':" CONNECTIVITY ",'AuthorizationType':'BASIC','AuthParameters':{'BasicAuthParameters':{'Username':'u',"
+          "'Password':'p'},'ConnectivityParameters':" CONNECTIVITY ",'InvocationHttpParameters':{'QueryStringParameters':[{'Key':'q','Value':'open','IsValueSecret':false},"
+          "{'Key':'r','Value':'hidden-1','IsValueSecret':true}],'BodyParameters':[{'Key':'b','Value':'hidden-2','IsValueSecret':true}]}}}", OK, NULL},
+         {A1, "DescribeConnection", "{'Name':'a'}", OK, "..." KEY});
+    ANSWERED("Description", "d");
+    assert_true(answered("InvocationConnectivityParameters.ResourceParameters.ResourceConfigurationArn").n > 0);
+    assert_true(answered("AuthParameters.ConnectivityParameters.ResourceParameters.ResourceConfigurationArn").n > 0);
+    ANSWERED("AuthParameters.InvocationHttpParameters.QueryStringParameters.0.Value", "open");
+    ANSWERED("AuthParameters.InvocationHttpParameters.QueryStringParameters.1.IsValueSecret", "true");
+    ANSWERED("AuthParameters.InvocationHttpParameters.BodyParameters.0.IsValueSecret", "true");
+    assert_null(strstr(said, "hidden"));
+    WALK({A1, "UpdateConnection",
+          "{'Name':'a','Description':'e','KmsKeyIdentifier':'k2','InvocationConnectivityParameters':" CONNECTIVITY ",'AuthorizationType':'OAUTH_CLIENT_CREDENTIALS','AuthParameters':{"
+          "'OAuthParameters':{'ClientParameters':{'ClientID':'id','ClientSecret':'hidden-3'},'AuthorizationEndpoint':'https://tokens.invalid/','HttpMethod':'POST',"
+          "'OAuthHttpParameters':{'HeaderParameters':[{'Key':'H','Value':'h'}]}},'ConnectivityParameters':" CONNECTIVITY "}}", OK, NULL},
+         {A1, "DescribeConnection", "{'Name':'a'}", OK, "...'ClientID':'id'"});
+    ANSWERED("KmsKeyIdentifier", "k2");
+    ANSWERED("AuthParameters.OAuthParameters.AuthorizationEndpoint", "https://tokens.invalid/");
+    ANSWERED("AuthParameters.OAuthParameters.HttpMethod", "POST");
+    ANSWERED("AuthParameters.OAuthParameters.OAuthHttpParameters.HeaderParameters.0.Value", "h");
+    assert_null(strstr(said, "hidden"));
+}
+
+#define API_KEY_ "'AuthorizationType':'API_KEY','AuthParameters':{'ApiKeyAuthParameters':{'ApiKeyName':'k','ApiKeyValue':'v'}}"
+static void pages_of_connections_and_destinations(void **state) {
+    (void)state;
+    WALK({A1, "CreateConnection", "{'Name':'pa'," API_KEY_ "}", OK, NULL}, {A1, "CreateConnection", "{'Name':'pb'," API_KEY_ "}", OK, NULL}, {A1, "CreateConnection", "{'Name':'q'," API_KEY_ "}", OK, NULL},
+         {A1, "ListConnections", "{'NamePrefix':'p','ConnectionState':'AUTHORIZED','Limit':1}", OK, NULL});
+    ANSWERED("Connections.0.Name", "pa");
+    char connection[256], request[1024];
+    str_copyz(connection, sizeof connection, answered("Connections.0.ConnectionArn"));
+    next_page(A1, "ListConnections", "{'NamePrefix':'p','ConnectionState':'AUTHORIZED','Limit':1}", "NextToken", "NextToken");
+    ANSWERED("Connections.0.Name", "pb");
+    assert_null(answered("NextToken").p);
+    WALK({A1, "ListConnections", "{'ConnectionState':'DEAUTHORIZED'}", OK, "{'Connections':[]}"}, {A1, "ListConnections", "{'NextToken':'x'}", ERR_VALIDATION, "Parameter NextToken is not valid."});
+    static const char *const names[] = {"da", "db", "e"};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(request, sizeof request, "{'Name':'%s','Description':'of %s','ConnectionArn':'%s','InvocationEndpoint':'https://example.com/','HttpMethod':'POST'}", names[i], names[i], connection);
+        WALK({A1, "CreateApiDestination", request, OK, NULL});
+    }
+    snprintf(request, sizeof request, "{'NamePrefix':'d','ConnectionArn':'%s','Limit':1}", connection);
+    WALK({A1, "DescribeApiDestination", "{'Name':'db'}", OK, "...'Description':'of db'"}, {A1, "ListApiDestinations", request, OK, NULL});
+    ANSWERED("ApiDestinations.0.Name", "da");
+    next_page(A1, "ListApiDestinations", request, "NextToken", "NextToken");
+    ANSWERED("ApiDestinations.0.Name", "db");
+    assert_null(answered("NextToken").p);
+}
+
 /* ---- kinesis ------------------------------------------------------------------------------------------------------------------------------- */
 #define STREAM "'StreamARN':'arn:aws:kinesis:us-east-1:" A1 ":stream/s'"
 static void streams_by_arn(void **state) {
     (void)state;
-    WALK({A1, "kinesis.CreateStream", "{'StreamName':'s','ShardCount':3}", OK, NULL}, {A1, "kinesis.UpdateStream", "{" STREAM ",'RetentionPeriodHours':48}", OK, NULL},
+    WALK({A1, "kinesis.CreateStream", "{'StreamName':'s','ShardCount':3}", OK, NULL}, {A1, "kinesis.UpdateStream", "{" STREAM ",'RetentionPeriodHours':48,'ShardCount':3}", OK, NULL},
          {A1, "kinesis.DescribeStream", "{" STREAM ",'Limit':1,'ExclusiveStartShardId':'shardId-000000000000'}", OK, NULL});
     ANSWERED("StreamDescription.Shards.0.ShardId", "shardId-000000000001");
     ANSWERED("StreamDescription.HasMoreShards", "true");
@@ -274,7 +327,7 @@ static void keys(void **state) {
 #define T(name) cmocka_unit_test_setup_teardown(name, api_setup, api_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(rules_and_events), T(buses), T(targets), T(violations_are_told_together), T(streams_by_arn), T(queues_and_messages), T(pages_of_queues), T(topics), T(pages_of_topics), T(functions), T(log_groups), T(keys),
+        T(rules_and_events), T(buses), T(targets), T(violations_are_told_together), T(connections), T(pages_of_connections_and_destinations), T(streams_by_arn), T(queues_and_messages), T(pages_of_queues), T(topics), T(pages_of_topics), T(functions), T(log_groups), T(keys),
     };
     return cmocka_run_group_tests_name("api/fields", tests, NULL, NULL);
 }
