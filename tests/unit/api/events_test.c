@@ -16,7 +16,7 @@ static int setup(void **state) {
     if (host_setup(state)) return -1;
     struct api_options options = {.flow = host.flow, .durability = STR("off"), .threads = 1};
     if (api_open(&options, &api, &fault)) return -1;
-    return world_create_account(world(), STR(A1), STR_NULL, &fault);
+    return (int)world_create_account(world(), STR(A1), STR_NULL, &fault);
 }
 
 static int teardown(void **state) {
