@@ -920,7 +920,7 @@ static void load_archive(struct loader *l, const struct ynode *n, const struct y
 }
 
 static void load_archives(struct loader *l, const struct ynode *account) {
-    const struct ynode *buses = named(l, get(account, "buses"));
+    const struct ynode *all = get(account, "buses"), *buses = all && all->kind == YNODE_MAP ? all->child : NULL; /* told of already */
     for (const struct ynode *bus = buses; bus; bus = bus->next)
         for (const struct ynode *n = bus->kind == YNODE_MAP ? named(l, get(bus, "archives")) : NULL; n; n = n->next)
             load_archive(l, n, buses, bus);

@@ -16,14 +16,22 @@ void problems_init(struct problems *p, struct arena *a) {
     *p = (struct problems){.arena = a, .items = arena_array(a, PROBLEMS_MAX, sizeof *p->items)};
 }
 
+static bool was_told(const struct problems *p, int line, int column, struct str message) {
+    for (size_t i = 0; i < p->count; i++)
+        if (p->items[i].line == line && p->items[i].column == column && str_eq(p->items[i].message, message)) return true;
+    return false;
+}
+
 __attribute__((format(printf, 5, 0))) static void add_problem(struct problems *p, int line, int column, struct str path, const char *format,
                                                               va_list ap) {
-    p->total++;
-    if (!p->items || p->count == PROBLEMS_MAX) return;
     struct buf message;
     buf_init(&message, 0);
     buf_addv(&message, format, ap);
-    p->items[p->count++] = (struct problem){line, column, path, arena_str(p->arena, buf_str(&message))};
+    if (!p->items || !was_told(p, line, column, buf_str(&message))) {
+        p->total++;
+        if (p->items && p->count < PROBLEMS_MAX)
+            p->items[p->count++] = (struct problem){line, column, path, arena_str(p->arena, buf_str(&message))};
+    }
     buf_fini(&message);
 }
 
@@ -49,12 +57,7 @@ static int compare_places(const void *one, const void *other) {
 }
 
 void problems_sort(struct problems *p) {
-    size_t kept = 0;
     if (p->count) qsort(p->items, p->count, sizeof *p->items, compare_places);
-    for (size_t i = 0; i < p->count; i++)
-        if (!kept || compare_places(&p->items[kept - 1], &p->items[i]) != 0) p->items[kept++] = p->items[i];
-    p->total -= p->count - kept;
-    p->count = kept;
 }
 
 /* ---- scalars

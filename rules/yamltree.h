@@ -37,7 +37,7 @@ struct problem {
     struct str path;          /* "accounts.111122223333.buses.default", or empty */
     struct str message;       /* what is wrong and what would be right */
 };
-/* All of them; those past PROBLEMS_MAX are counted only. */
+/* All of them, what was told twice of one place once; those past PROBLEMS_MAX are counted only. */
 struct problems {
     struct arena *arena;
     struct problem *items;
@@ -49,7 +49,7 @@ void problem_add(struct problems *p, int line, int column, struct str path, cons
 /* At a node, with its path. */
 void problem_at(struct problems *p, const struct ynode *n, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Puts them in the order of the file; what was told twice of one place is told once. */
+/* Puts them in the order of the file. */
 void problems_sort(struct problems *p);
 
 /* *root is NULL for an empty file, or when the text is no YAML (then p tells). ERR_NOMEM only. */

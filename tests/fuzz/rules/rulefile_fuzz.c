@@ -22,7 +22,7 @@ static void check_declared(const struct declared *d, struct arena *a) {
     check(d->node && d->what.n && d->account.n && d->operation.n);
     check(doc_parse(a, d->request, &request, &f) == ERR_OK && request->kind == NODE_OBJECT);
     const struct node *pattern = doc_get(request, STR("EventPattern"));
-    if (!pattern) return;
+    if (!pattern || (!pattern->text.n && str_eqz(d->operation, "events.CreateArchive"))) return; /* empty: it keeps everything */
     check(pattern_parse(pattern->text, &p, &f) == ERR_OK);
     pattern_free(p);
 }
