@@ -100,7 +100,8 @@ static void member(struct json *j, const char *key, struct str value) {
     if (value.p) json_key_str(j, key, value);
 }
 
-static void write_connection(const struct connection *c, struct buf *out) {
+/* With the sealed secrets that are to be stored; those of the entry may be others. */
+static void write_connection(const struct connection *c, struct str sealed, struct buf *out) {
     struct json j;
     json_init(&j, out);
     json_object_begin(&j);
@@ -109,7 +110,7 @@ static void write_connection(const struct connection *c, struct buf *out) {
     member(&j, "description", c->description);
     member(&j, "connectivity", c->connectivity);
     member(&j, "kmsKey", c->kms_key);
-    if (c->auth) member(&j, "sealed", c->sealed);
+    if (c->auth) member(&j, "sealed", sealed);
     json_key_i64(&j, "created", c->created_ms);
     json_key_i64(&j, "modified", c->modified_ms);
     json_object_end(&j);
@@ -295,7 +296,7 @@ enum err connection_store(struct registry *r, struct connection *c, struct fault
     buf_init(&record, 0);
     bool named = new_uuid(&c->r.arena, &c->uuid) && name_connection(r, c);
     enum err err = !named ? no_memory(fault) : c->auth ? seal_auth(r, c, fault) : ERR_OK;
-    if (!err) write_connection(c, &record);
+    if (!err) write_connection(c, c->sealed, &record);
     if (!err && record.failed) err = no_memory(fault);
     if (!err) err = record_put(r->host->committer, STR("connection"), c->r.key, buf_str(&record), fault);
     buf_fini(&record);
@@ -360,9 +361,7 @@ static enum err add_resealed(struct registry *r, struct connection *c, struct tx
     enum err err = plain.failed ? no_memory(fault) : seal_close(r->keys, c->arn, buf_str(&plain), &sealed, fault);
     struct store_op *op = err ? NULL : txn_add(txn, OP_CATALOG_PUT);
     if (op) {
-        struct connection as = *c; /* for writing only */
-        as.sealed = buf_str(&sealed);
-        write_connection(&as, &record);
+        write_connection(c, buf_str(&sealed), &record); /* not of a copy: that would read the count of references, which others change */
         op->u.catalog.kind = STR("connection");
         op->u.catalog.key = c->r.key;
         op->u.catalog.value = record.failed ? STR_NULL : arena_str(txn->arena, buf_str(&record));

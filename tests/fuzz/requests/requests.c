@@ -77,7 +77,7 @@ static const char *flaw(struct worker *w, const struct operation *o, int status,
 }
 
 static void judge(struct worker *w, size_t index, struct str name, struct str request, int status, struct str text) {
-    json_t *answer = json_loadb(text.p ? text.p : "", text.n, 0, NULL);
+    json_t *answer = json_loadb(text.p ? text.p : "", text.n, JSON_ALLOW_NUL, NULL);
     const struct operation *o = index < run.operation_count ? run.operations[index] : NULL;
     const char *what = flaw(w, o, status, text, answer);
     atomic_fetch_add(&run.requests, 1);
