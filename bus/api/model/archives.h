@@ -19,14 +19,14 @@ struct events_update_archive {
 };
 /* Of CreateArchive and UpdateArchive. */
 struct events_archive_answer {
-    struct str arn, state, state_reason;
+    struct str arn, state;
     struct opt_i64 created_ms;
 };
 struct events_archive_name {
     struct str name;
 };
 struct events_describe_archive_answer {
-    struct str arn, name, source_arn, description, pattern, state, state_reason, kms_key;
+    struct str arn, name, source_arn, description, pattern, state, kms_key;
     struct opt_i64 retention_days, size_bytes, event_count, created_ms;
 };
 struct events_list_archives {
@@ -34,7 +34,7 @@ struct events_list_archives {
     struct opt_i64 limit;
 };
 struct events_archive {
-    struct str name, source_arn, state, state_reason;
+    struct str name, source_arn, state;
     struct opt_i64 retention_days, size_bytes, event_count, created_ms;
 };
 struct events_list_archives_answer {
@@ -53,7 +53,7 @@ struct events_start_replay {
     struct opt_i64 rate; /* ours */
 };
 struct events_start_replay_answer {
-    struct str arn, state, state_reason;
+    struct str arn, state;
     struct opt_i64 started_ms;
 };
 struct events_replay_name {
@@ -78,7 +78,7 @@ struct events_list_replays_answer {
     struct str next_token;
 };
 struct events_cancel_replay_answer {
-    struct str arn, state, state_reason;
+    struct str arn, state;
 };
 
 /* Ours: what a replay would do. */

@@ -276,6 +276,30 @@ static void pages_of_topics(void **state) {
     WALK({A1, "sns.ListTopics", "{'NextToken':'x'}", ERR_INVALID_PARAMETER, "Invalid parameter: NextToken"});
 }
 
+/* ---- archives and replays -------------------------------------------------------------------------------------------------------------------- */
+static bool has_failed(const char *replay) {
+    char request[128];
+    snprintf(request, sizeof request, "{\"ReplayName\":\"%s\"}", replay);
+    return !ask(A1, "DescribeReplay", request) && str_eqz(answered("State"), "FAILED");
+}
+
+static void replays_that_fail(void **state) {
+    (void)state;
+#define RANGE "'EventSourceArn':'arn:aws:events:us-east-1:" A1 ":archive/a','EventStartTime':0,'EventEndTime':32503680000,'Destination':{'Arn':'" BUS("default") "'}"
+    WALK({A1, "sqs.CreateQueue", "{'QueueName':'q'}", OK, NULL}, {A1, "PutRule", "{'Name':'r'," PATTERN "}", OK, NULL},
+         {A1, "PutTargets", "{'Rule':'r','Targets':[{'Id':'1','Arn':'" Q("q") "'}]}", OK, NULL}, {A1, "CreateArchive", "{'ArchiveName':'a','EventSourceArn':'" BUS("default") "'}", OK, NULL},
+         {A1, "PutEvents", "{'Entries':[{'Source':'a','DetailType':'t','Detail':'{}'}]}", OK, "...'FailedEntryCount':0"});
+    host.settings.fan_out = 0; /* the event that was taken before is now too much for a page */
+    WALK({A1, "StartReplay", "{'ReplayName':'one','Description':'again'," RANGE "}", OK, NULL}, {A1, "StartReplay", "{'ReplayName':'two'," RANGE "}", OK, NULL});
+    UNTIL(has_failed("one") && has_failed("two"));
+    WALK({A1, "DescribeReplay", "{'ReplayName':'one'}", OK, "...'StateReason':'The event archived as number 1 cannot be routed: The events cause more than 0 deliveries"});
+    ANSWERED("Description", "again");
+    WALK({A1, "ListReplays", "{'Limit':1}", OK, "...'StateReason':"});
+    ANSWERED("Replays.0.ReplayName", "one");
+    next_page(A1, "ListReplays", "{'Limit':1}", "NextToken", "NextToken");
+    ANSWERED("Replays.0.ReplayName", "two");
+}
+
 /* ---- lambda, logs, bus ------------------------------------------------------------------------------------------------------------------------- */
 static void functions(void **state) {
     (void)state;
@@ -327,7 +351,7 @@ static void keys(void **state) {
 #define T(name) cmocka_unit_test_setup_teardown(name, api_setup, api_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(rules_and_events), T(buses), T(targets), T(violations_are_told_together), T(connections), T(pages_of_connections_and_destinations), T(streams_by_arn), T(queues_and_messages), T(pages_of_queues), T(topics), T(pages_of_topics), T(functions), T(log_groups), T(keys),
+        T(rules_and_events), T(buses), T(targets), T(replays_that_fail), T(violations_are_told_together), T(connections), T(pages_of_connections_and_destinations), T(streams_by_arn), T(queues_and_messages), T(pages_of_queues), T(topics), T(pages_of_topics), T(functions), T(log_groups), T(keys),
     };
     return cmocka_run_group_tests_name("api/fields", tests, NULL, NULL);
 }
