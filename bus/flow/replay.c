@@ -402,8 +402,11 @@ static enum err set_state_locked(struct replays *r, struct replay *x, enum repla
     as.info.ended_ms = ended_ms;
     enum err err = commit(r, &txn, replay_add_record(&txn, &as), fault);
     arena_fini(&a);
-    if (!err) x->info = as.info;
-    return err;
+    if (err) return err;
+    x->info.state = state; /* one by one: the thread reads what never changes without the lock */
+    x->info.reason = reason;
+    x->info.ended_ms = ended_ms;
+    return ERR_OK;
 }
 
 enum err replay_end_locked(struct replays *r, struct replay *x, enum replay_state state, const char *reason, struct fault *fault) {

@@ -8,7 +8,7 @@
 #include "flow_state.h"
 #include "replay.h"
 
-/* Fields above the line belong to replays->lock, the others to the thread. */
+/* Fields above the line belong to replays->lock (what of info was asked for never changes, and is read without it), the others to the thread. */
 struct replay {
     struct arena arena; /* of the strings */
     struct replay_info info;
